@@ -1,0 +1,11 @@
+// What the processor can do.
+#pragma once
+
+#include <string_view>
+
+namespace pyseq {
+
+/// True when this processor and operating system run the tier's instructions ("v2", "v3", "v4", "neon").
+bool cpu_supports(std::string_view tier);
+
+}  // namespace pyseq

@@ -1,0 +1,40 @@
+# The C++ library, a folder of csrc/ at a time, lowest layer first. Every layer is an object library, so that the tests
+# of a layer link that layer and those below it, and nothing above.
+configure_file(csrc/include/pyseq/version.h.in "${CMAKE_CURRENT_BINARY_DIR}/include/pyseq/version.h" @ONLY)
+
+set(PYSEQ_LAYERS base kernels text ops io graph decode)
+set(PYSEQ_OBJECTS ${PYSEQ_TIER_OBJECTS})
+
+add_library(pyseq_options INTERFACE)
+target_include_directories(
+  pyseq_options INTERFACE "${CMAKE_CURRENT_SOURCE_DIR}/csrc" "${CMAKE_CURRENT_SOURCE_DIR}/csrc/include"
+                          "${CMAKE_CURRENT_BINARY_DIR}/include")
+target_compile_options(pyseq_options INTERFACE -Wall -Wextra -ffp-contract=off)
+target_link_libraries(pyseq_options INTERFACE Threads::Threads ${CMAKE_DL_LIBS})
+
+foreach(layer ${PYSEQ_LAYERS})
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/csrc/${layer}/*.cpp")
+  list(FILTER sources EXCLUDE REGEX "kernels/tier.cpp$")
+  if(sources)
+    add_library(pyseq_${layer} OBJECT ${sources})
+    target_link_libraries(pyseq_${layer} PRIVATE pyseq_options nlohmann_json::nlohmann_json)
+    list(APPEND PYSEQ_OBJECTS $<TARGET_OBJECTS:pyseq_${layer}>)
+  endif()
+  # What a test of this layer links.
+  set(PYSEQ_OBJECTS_UP_TO_${layer} ${PYSEQ_OBJECTS})
+endforeach()
+
+if(OpenMP_CXX_FOUND)
+  set_source_files_properties(csrc/base/threads_openmp.cpp PROPERTIES COMPILE_OPTIONS "${OpenMP_CXX_FLAGS}")
+  target_compile_definitions(pyseq_options INTERFACE PYSEQ_HAS_OPENMP=1)
+endif()
+
+add_library(pyseq STATIC ${PYSEQ_OBJECTS})
+add_library(pyseq::pyseq ALIAS pyseq)
+target_include_directories(pyseq PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/csrc/include>
+                                        $<BUILD_INTERFACE:${CMAKE_CURRENT_BINARY_DIR}/include>)
+target_compile_features(pyseq PUBLIC cxx_std_20)
+target_link_libraries(pyseq PUBLIC Threads::Threads ${CMAKE_DL_LIBS})
+if(OpenMP_CXX_FOUND)
+  target_link_libraries(pyseq PUBLIC OpenMP::OpenMP_CXX)
+endif()

@@ -1,0 +1,24 @@
+# One object library per instruction-set tier, each made from the same source: csrc/kernels/tier.cpp. To add a tier, add
+# a line below and one to PYSEQ_TIER_LIST in csrc/kernels/dispatch.cpp.
+set(PYSEQ_TIER_OBJECTS)
+
+function(pyseq_add_tier name)
+  set(target pyseq_kernels_${name})
+  add_library(${target} OBJECT csrc/kernels/tier.cpp)
+  target_include_directories(${target} PRIVATE csrc csrc/include)
+  target_compile_definitions(${target} PRIVATE PYSEQ_TIER=${name} PYSEQ_TIER_${name}=1)
+  # Contraction stays off: fma is called by name, so that every instantiation of a template rounds alike.
+  target_compile_options(${target} PRIVATE -O3 -ffp-contract=off -fno-math-errno -fno-exceptions -fno-rtti -Wall -Wextra
+                                           -Wno-psabi ${ARGN})
+  set(PYSEQ_TIER_OBJECTS ${PYSEQ_TIER_OBJECTS} $<TARGET_OBJECTS:${target}> PARENT_SCOPE)
+endfunction()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  pyseq_add_tier(v2 -march=x86-64-v2)
+  pyseq_add_tier(v3 -march=x86-64-v3)
+  pyseq_add_tier(v4 -march=x86-64-v4 -mprefer-vector-width=512)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  pyseq_add_tier(neon -march=armv8-a)
+else()
+  message(FATAL_ERROR "pyseq has no kernels for ${CMAKE_SYSTEM_PROCESSOR}: x86_64 and aarch64 are supported")
+endif()

@@ -1,0 +1,49 @@
+// Translator: text in, hypotheses out, from a program file whose task is "translator".
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pyseq/decode.h"
+#include "pyseq/program.h"
+
+namespace pyseq {
+
+struct Translation : Hypothesis {
+  std::string text;
+  std::vector<std::string> tokens;
+};
+
+/// Immutable and usable from many threads at once.
+class Translator {
+ public:
+  static Translator load(const std::filesystem::path& file, const LoadOptions& options = {});
+  /// FormatError: the program's task is not "translator" or is incomplete.
+  explicit Translator(std::shared_ptr<const Program> program);
+
+  /// For each text its n-best translations, best first. Texts are batched; the result does not depend on the batching.
+  std::vector<std::vector<Translation>> translate_batch(const std::vector<std::string>& texts,
+                                                        const DecodingOptions& options = {},
+                                                        const std::vector<std::string>& target_prefixes = {}) const;
+  Translation translate(std::string_view text, const DecodingOptions& options = {}) const;
+  /// How likely the model finds a given translation.
+  Translation score(std::string_view source, std::string_view target, double length_penalty = 0.0,
+                    const RunLimits& limits = {}) const;
+
+  const Program& program() const { return *program_; }
+  const Vocabulary& source_vocabulary() const { return *source_; }
+  const Vocabulary& target_vocabulary() const { return *target_; }
+  std::int64_t default_max_length() const { return max_length_; }
+
+ private:
+  std::shared_ptr<const Program> program_;
+  std::shared_ptr<const Vocabulary> source_, target_;
+  Marks marks_;
+  std::vector<std::int64_t> source_suffix_;  // ids appended to every source
+  std::optional<AttentionSource> attention_;
+  std::int64_t max_length_ = 256;
+};
+
+}  // namespace pyseq

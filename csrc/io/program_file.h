@@ -1,0 +1,16 @@
+// Reading a program file: safetensors with the program as JSON in its metadata (docs/architecture.md, Program file).
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "io/program_spec.h"
+
+namespace pyseq {
+
+/// FormatError names the first problem. Tensors are views into `bytes`, kept alive by `owner`. Never allocates more than
+/// a small multiple of the file's own size.
+ProgramSpec read_program(std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
+
+}  // namespace pyseq

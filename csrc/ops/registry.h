@@ -1,0 +1,115 @@
+// The op registry. An op is coarse (a whole LSTM layer, a whole attention) and registered once: name, inputs,
+// attributes, shape rule, forward, cost. Programs, eager Python calls, tests, benchmarks and the documentation all read
+// the same entry.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/arena.h"
+#include "ops/kv_cache.h"
+#include "pyseq/runtime.h"
+#include "pyseq/tensor.h"
+
+namespace pyseq {
+
+using AttrValue = std::variant<std::int64_t, double, bool, std::string, std::vector<std::int64_t>>;
+
+struct AttrDef {
+  std::string_view name;
+  AttrValue default_value;  // its alternative fixes the attribute's type
+  bool required = false;    // then default_value only gives the type
+};
+
+/// Attribute values in the order of OpDef::attrs, complete and of the right types (see normalize_attrs).
+class Attrs {
+ public:
+  Attrs() = default;
+  explicit Attrs(std::vector<AttrValue> values) : values_(std::move(values)) {}
+  std::int64_t integer(int index) const { return std::get<std::int64_t>(values_[index]); }
+  double real(int index) const { return std::get<double>(values_[index]); }
+  bool flag(int index) const { return std::get<bool>(values_[index]); }
+  const std::string& text(int index) const { return std::get<std::string>(values_[index]); }
+  const std::vector<std::int64_t>& integers(int index) const {
+    return std::get<std::vector<std::int64_t>>(values_[index]);
+  }
+  std::span<const AttrValue> values() const { return values_; }
+
+ private:
+  std::vector<AttrValue> values_;
+};
+
+enum class InputKind { tensor, optional, cache };
+
+struct InputDef {
+  std::string_view name;
+  InputKind kind = InputKind::tensor;
+  /// Gates of a weight that the op reads packed (base/packing.h); 0 for everything else. A row-major tensor is accepted
+  /// too and packed for the moment of the call.
+  int pack_gates = 0;
+  /// Reads packed and row-major alike (embedding gathers rows out of panels, so that tied weights are stored once).
+  bool accepts_packed = false;
+};
+
+struct OutputDef {
+  std::string_view name;
+  bool optional = false;  // computed only when asked for (attention weights)
+};
+
+struct TensorType {
+  DType dtype = DType::float32;
+  Shape shape;
+};
+
+/// What a shape rule and a forward see. Inputs follow OpDef::inputs without the caches; caches follow in their order.
+struct OpArgs {
+  std::string_view label;  // module path or op name: starts every error message
+  std::span<const Tensor> inputs;  // an absent optional input is undefined
+  std::span<KvCache* const> caches;
+  const Attrs& attrs;
+
+  bool has(int input) const { return inputs[input].defined(); }
+};
+
+struct OpCall : OpArgs {
+  std::span<Tensor> outputs;  // allocated; an optional output that nobody asked for is undefined
+  Arena& scratch;             // reset by the caller afterwards
+  const RunLimits& limits;
+};
+
+struct OpCost {
+  double flops = 0;  // multiply and add count as two
+  double bytes = 0;  // read and written once
+};
+
+struct OpDef {
+  std::string_view name;
+  std::vector<InputDef> inputs;
+  std::vector<AttrDef> attrs;
+  std::vector<OutputDef> outputs;
+  /// Checks every input and fills the types of all outputs (optional ones too). Never reads data: inputs may be meta.
+  void (*infer)(const OpArgs& args, std::span<TensorType> outputs) = nullptr;
+  /// Computes. infer has passed. Values that index (tokens, positions, lengths) are checked here.
+  void (*forward)(OpCall& call) = nullptr;
+  OpCost (*cost)(const OpArgs& args, std::span<const TensorType> outputs) = nullptr;
+};
+
+/// All ops, by name in alphabetical order.
+std::span<const OpDef> all_ops();
+/// UnsupportedError: no such op (names the nearest ones).
+const OpDef& find_op(std::string_view name);
+
+/// Named attributes -> Attrs: defaults filled in, an integer accepted for a real. ValueError: unknown, missing, wrong type.
+Attrs normalize_attrs(const OpDef& op, std::span<const std::pair<std::string, AttrValue>> named,
+                      std::string_view label);
+
+/// Runs one op eagerly: checks, allocates outputs, computes. `want` selects optional outputs (empty: none of them).
+std::vector<Tensor> run_op(const OpDef& op, std::span<const Tensor> inputs, std::span<KvCache* const> caches,
+                           const Attrs& attrs, std::span<const bool> want_optional, const RunLimits& limits,
+                           std::string_view label = {});
+
+}  // namespace pyseq

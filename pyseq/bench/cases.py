@@ -1,0 +1,170 @@
+"""What is measured: for every op, the sizes that matter in practice, smallest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyseq import _core
+
+Inputs = dict[str, Any]
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class BenchCase:
+    """One op at one size: `make` gives its inputs."""
+
+    op: str
+    label: str
+    make: Callable[[Rng], Inputs]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def normal(rng: Rng, *shape: int) -> NDArray[np.float32]:
+    """Standard normal float32 values."""
+    return rng.standard_normal(shape, dtype=np.float32)
+
+
+def linear(rows: int, inputs: int, outputs: int) -> BenchCase:
+    """Packed weights, as in a program: packing is paid once when a program is compiled."""
+
+    def make(rng: Rng) -> Inputs:
+        weight = _core.pack_weight(normal(rng, outputs, inputs))
+        return {"x": normal(rng, rows, inputs), "weight": weight, "bias": normal(rng, outputs)}
+
+    return BenchCase("linear", f"{rows}x{inputs}x{outputs}", make)
+
+
+def rowwise(op: str, rows: int, columns: int, **attributes: Any) -> BenchCase:
+    """Ops with one input x [rows, columns]."""
+    return BenchCase(op, f"{rows}x{columns}", lambda rng: {"x": normal(rng, rows, columns)}, attributes)
+
+
+def pair(op: str, rows: int, columns: int) -> BenchCase:
+    """Ops with two inputs a, b [rows, columns]."""
+    return BenchCase(
+        op, f"{rows}x{columns}", lambda rng: {"a": normal(rng, rows, columns), "b": normal(rng, rows, columns)}
+    )
+
+
+def embedding(tokens: int, count: int, width: int) -> BenchCase:
+    """Rows gathered from a table."""
+    return BenchCase(
+        "embedding",
+        f"{tokens} of {count}x{width}",
+        lambda rng: {"ids": rng.integers(0, count, tokens), "weight": normal(rng, count, width)},
+    )
+
+
+def attention(heads: int, queries: int, keys: int, width: int, *, causal: bool = False) -> BenchCase:
+    """One sequence; `width` is the size of a head."""
+
+    def make(rng: Rng) -> Inputs:
+        key, value = normal(rng, 1, keys, heads * width), normal(rng, 1, keys, heads * width)
+        return {"query": normal(rng, 1, queries, heads * width), "key": key, "value": value}
+
+    label = f"{heads}x{queries}x{width} keys {keys}" + (" causal" if causal else "")
+    return BenchCase("attention", label, make, {"num_heads": heads, "causal": causal})
+
+
+def cached_attention(heads: int, keys: int, width: int) -> BenchCase:
+    """One new position after `keys` others. Each call adds a position, so the cache grows while it is measured."""
+
+    def make(rng: Rng) -> Inputs:
+        cache = _core.KvCache(heads, width, width, 1)
+        past = normal(rng, 1, keys, heads * width)
+        cache.append(past, past)
+        return {**{n: normal(rng, 1, 1, heads * width) for n in ("query", "key", "value")}, "cache": cache}
+
+    return BenchCase("cached_attention", f"{heads}x{width} keys {keys}", make, {"num_heads": heads})
+
+
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+
+def weights(rng: Rng, kind: str, inputs: int, hidden: int) -> Inputs:
+    """Packed weights and biases of one direction."""
+    gates = GATES[kind]
+    scale = np.float32(hidden**-0.5)
+    return {
+        "w_ih": _core.pack_weight(normal(rng, gates * hidden, inputs) * scale, gates),
+        "w_hh": _core.pack_weight(normal(rng, gates * hidden, hidden) * scale, gates),
+        "b_ih": normal(rng, gates * hidden),
+        "b_hh": normal(rng, gates * hidden),
+    }
+
+
+def recurrent(kind: str, batch: int, time: int, hidden: int) -> BenchCase:
+    """One layer, as many inputs as hidden units."""
+    return BenchCase(
+        kind,
+        f"batch {batch} time {time} hidden {hidden}",
+        lambda rng: {"x": normal(rng, batch, time, hidden), **weights(rng, kind, hidden, hidden)},
+    )
+
+
+def recurrent_step(kind: str, batch: int, hidden: int) -> BenchCase:
+    """One step of streaming or decoding."""
+    states = ("h", "c") if kind == "lstm" else ("h",)
+    return BenchCase(
+        f"{kind}_step",
+        f"batch {batch} hidden {hidden}",
+        lambda rng: {
+            "x": normal(rng, batch, hidden),
+            **{name: normal(rng, batch, hidden) for name in states},
+            **weights(rng, kind, hidden, hidden),
+        },
+    )
+
+
+def positions(batch: int, time: int, width: int) -> list[BenchCase]:
+    """Both kinds of positions."""
+    label = f"{batch}x{time}x{width}"
+    return [
+        BenchCase("sinusoidal_positions", label, lambda rng: {"x": normal(rng, batch, time, width)}),
+        BenchCase(
+            "learned_positions",
+            label,
+            lambda rng: {"x": normal(rng, batch, time, width), "weight": normal(rng, time, width)},
+        ),
+    ]
+
+
+def layer_norm(rows: int, columns: int) -> BenchCase:
+    """With weight and bias."""
+    return BenchCase(
+        "layer_norm",
+        f"{rows}x{columns}",
+        lambda rng: {
+            "x": normal(rng, rows, columns),
+            "weight": normal(rng, columns),
+            "bias": normal(rng, columns),
+        },
+    )
+
+
+CASES: list[BenchCase] = [
+    *(linear(*size) for size in [(1, 512, 2048), (16, 512, 2048), (128, 768, 3072), (512, 512, 512), (4, 512, 32000)]),
+    embedding(4096, 32000, 512),
+    *(pair(op, 512, 2048) for op in ("add", "multiply", "concat")),
+    BenchCase("add_integer", "4096", lambda rng: {"x": rng.integers(0, 9, 4096)}, {"amount": 1}),
+    rowwise("slice", 512, 2048, axis=1, begin=0, end=1024),
+    BenchCase(
+        "gather_rows", "256 of 64x4096", lambda rng: {"x": normal(rng, 64, 4096), "rows": rng.integers(0, 64, 256)}
+    ),
+    layer_norm(512, 512),
+    *(rowwise(op, *size) for op in ("softmax", "log_softmax") for size in [(1, 16), (512, 512), (8, 32000)]),
+    *(rowwise(op, 512, 2048) for op in ("relu", "tanh", "sigmoid", "gelu")),
+    *positions(8, 128, 512),
+    attention(12, 512, 512, 64),
+    attention(12, 512, 512, 64, causal=True),
+    attention(8, 1, 2048, 64),
+    cached_attention(8, 2048, 64),
+    *(recurrent(kind, *size) for kind in GATES for size in [(1, 100, 128), (1, 100, 512), (16, 100, 512)]),
+    *(recurrent_step(kind, 1, 512) for kind in GATES),
+]

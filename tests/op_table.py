@@ -1,0 +1,452 @@
+"""One row per registered op: what drives the forward, determinism, padding, error and program tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import reference
+
+import pyseq
+from pyseq import ops
+
+Array = np.ndarray[Any, Any]
+Inputs = dict[str, Any]
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class OpCase:
+    """Inputs for given batch and time sizes, and the attributes that go with them."""
+
+    make: Callable[[Rng, int, int], Inputs]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OpError:
+    """A mistake and the sentence that it must give."""
+
+    change: Callable[[Inputs], Inputs]
+    error: type[Exception]
+    message: str  # regular expression
+
+
+@dataclass(frozen=True)
+class OpRow:
+    name: str
+    cases: Sequence[OpCase]
+    reference: Callable[..., Any]
+    tolerance: float = 2e-6  # relative to the largest value of the reference
+    batched: Sequence[str] = ("x",)  # inputs whose axis 0 is the batch
+    weights: Sequence[str] = ()  # inputs that are parameters in a model
+    time_axis: Mapping[str, int] = field(default_factory=dict)  # inputs and outputs ("0", "1", ...) padded by lengths
+    errors: Sequence[OpError] = ()
+    call: Callable[..., Any] | None = None  # when a plain call of the function is not the way to use it
+
+    def run(self, inputs: Inputs, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
+        function = self.call or getattr(ops, self.name)
+        result = function(**inputs, **attributes)
+        return result if isinstance(result, tuple) else (result,)
+
+    def judge(self, inputs: Inputs, attributes: Mapping[str, Any]) -> tuple[Array, ...]:
+        result = self.reference(**inputs, **attributes)
+        return result if isinstance(result, tuple) else (result,)
+
+
+def normal(rng: Rng, *shape: int) -> Array:
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def weight(rng: Rng, rows: int, columns: int) -> Array:
+    return (rng.standard_normal((rows, columns)) / max(columns, 1) ** 0.5).astype(np.float32)
+
+
+def ragged(rng: Rng, batch: int, time: int) -> Array:
+    """Lengths between 0 and time, the longest among them when there is room."""
+    lengths = rng.integers(0, time + 1, batch)
+    if batch:
+        lengths[-1] = time
+    return lengths.astype(np.int64)
+
+
+def replaced(name: str, value: Any) -> Callable[[Inputs], Inputs]:
+    return lambda inputs: {**inputs, name: value}
+
+
+def cut(name: str) -> Callable[[Inputs], Inputs]:
+    """The input without the last entry of its last axis."""
+    return lambda inputs: {**inputs, name: np.ascontiguousarray(inputs[name][..., :-1])}
+
+
+def as_float64(name: str) -> Callable[[Inputs], Inputs]:
+    return lambda inputs: {**inputs, name: inputs[name].astype(np.float64)}
+
+
+def pointwise(name: str, judge: Callable[..., Any], **attributes: Any) -> OpRow:
+    def values(rng: Rng, batch: int, time: int) -> Inputs:
+        return {"x": normal(rng, batch, time, 19) * np.float32(3)}
+
+    return OpRow(
+        name=name,
+        cases=[OpCase(values), *([OpCase(values, attributes)] if attributes else [])],
+        reference=judge,
+        errors=[OpError(as_float64("x"), pyseq.DTypeError, f"{name}: x .*float64.*float32")],
+    )
+
+
+def linear_inputs(inputs: int, outputs: int, bias: bool) -> Callable[[Rng, int, int], Inputs]:
+    return lambda rng, batch, time: {
+        "x": normal(rng, batch, time, inputs),
+        "weight": weight(rng, outputs, inputs),
+        "bias": normal(rng, outputs) if bias else None,
+    }
+
+
+LINEAR = OpRow(
+    name="linear",
+    cases=[
+        OpCase(linear_inputs(7, 45, True)),
+        OpCase(linear_inputs(300, 33, False)),
+        OpCase(linear_inputs(513, 96, True), {"activation": "gelu"}),
+        OpCase(linear_inputs(32, 17, True), {"activation": "relu"}),
+        OpCase(linear_inputs(1, 1, True), {"activation": "sigmoid"}),
+    ],
+    reference=reference.linear,
+    weights=("weight", "bias"),
+    errors=[
+        OpError(cut("weight"), pyseq.ShapeError, r"linear: weight .*\[45, 6\].*7"),
+        OpError(cut("bias"), pyseq.ShapeError, "linear: bias has .*44.*45"),
+        OpError(as_float64("x"), pyseq.DTypeError, "linear: x .*float64"),
+    ],
+)
+
+EMBEDDING = OpRow(
+    name="embedding",
+    cases=[
+        OpCase(
+            lambda rng, batch, time: {"ids": rng.integers(0, 11, (batch, time)), "weight": normal(rng, 11, 20)},
+            attributes,
+        )
+        for attributes in ({}, {"scale": 4.5})
+    ],
+    reference=reference.embedding,
+    batched=("ids",),
+    weights=("weight",),
+    errors=[
+        OpError(replaced("ids", np.array([[11]])), pyseq.OutOfRangeError, "embedding: .*11.*11"),
+        OpError(replaced("ids", np.array([[-1]])), pyseq.OutOfRangeError, "embedding: .*-1"),
+    ],
+)
+
+
+def two_inputs(suffix: bool) -> Callable[[Rng, int, int], Inputs]:
+    return lambda rng, batch, time: {
+        "a": normal(rng, batch, time, 21),
+        "b": normal(rng, 21) if suffix else normal(rng, batch, time, 21),
+    }
+
+
+def elementwise(name: str, judge: Callable[..., Any]) -> OpRow:
+    return OpRow(
+        name=name,
+        cases=[OpCase(two_inputs(False))],
+        reference=judge,
+        batched=("a", "b"),
+        errors=[OpError(cut("b"), pyseq.ShapeError, f"{name}: b .*20.*21")],
+    )
+
+
+ADD_INTEGER = OpRow(
+    name="add_integer",
+    cases=[OpCase(lambda rng, batch, time: {"x": rng.integers(-9, 9, (batch, time))}, {"amount": 5})],
+    reference=lambda x, amount: x + amount,
+    errors=[OpError(lambda i: {"x": i["x"].astype(np.float32)}, pyseq.DTypeError, "add_integer: x .*float32.*int64")],
+)
+
+CONCAT = OpRow(
+    name="concat",
+    cases=[OpCase(lambda rng, batch, time: {"a": normal(rng, batch, time, 3), "b": normal(rng, batch, time, 18)})],
+    reference=lambda a, b: np.concatenate([a, b], -1),
+    batched=("a", "b"),
+    tolerance=0,
+    errors=[OpError(replaced("b", np.zeros((9, 9, 9), np.float32)), pyseq.ShapeError, "concat: b ")],
+)
+
+SLICE = OpRow(
+    name="slice",
+    cases=[
+        OpCase(lambda rng, batch, time: {"x": normal(rng, batch, time, 9)}, {"axis": 2, "begin": 2, "end": 7}),
+        OpCase(lambda rng, batch, time: {"x": normal(rng, batch, time, 9)}, {"axis": -1, "begin": 0, "end": 9}),
+    ],
+    reference=lambda x, axis, begin, end: x[..., begin:end],
+    tolerance=0,
+    errors=[OpError(lambda i: {"x": i["x"][..., :5].copy()}, pyseq.Error, "slice: .*7")],
+)
+
+GATHER_ROWS = OpRow(
+    name="gather_rows",
+    cases=[
+        OpCase(lambda rng, batch, time: {"x": normal(rng, 3, time, 4), "rows": rng.integers(0, 3, batch)}),
+    ],
+    reference=lambda x, rows: x[rows],
+    batched=("rows",),
+    tolerance=0,
+    errors=[OpError(replaced("rows", np.array([3])), pyseq.OutOfRangeError, "gather_rows: .*3")],
+)
+
+LAYER_NORM = OpRow(
+    name="layer_norm",
+    cases=[
+        OpCase(
+            lambda rng, batch, time: {
+                "x": normal(rng, batch, time, 37),
+                "weight": normal(rng, 37),
+                "bias": normal(rng, 37),
+            }
+        ),
+        OpCase(lambda rng, batch, time: {"x": normal(rng, batch, time, 64) + np.float32(30)}, {"epsilon": 1e-12}),
+    ],
+    reference=reference.layer_norm,
+    tolerance=4e-6,
+    weights=("weight", "bias"),
+    errors=[
+        OpError(replaced("weight", np.ones(3, np.float32)), pyseq.ShapeError, "layer_norm: weight has 3 elements.*37"),
+    ],
+)
+
+
+def softmax_row(name: str, judge: Callable[..., Any]) -> OpRow:
+    return OpRow(
+        name=name,
+        cases=[
+            OpCase(lambda rng, batch, time: {"x": normal(rng, batch, time, 50) * np.float32(5)}),
+            OpCase(lambda rng, batch, time: {"x": normal(rng, batch, time, 1)}),
+        ],
+        reference=judge,
+        errors=[OpError(as_float64("x"), pyseq.DTypeError, f"{name}: x .*float64")],
+    )
+
+
+SINUSOIDAL_POSITIONS = OpRow(
+    name="sinusoidal_positions",
+    cases=[
+        OpCase(lambda rng, batch, time: {"x": normal(rng, batch, time, 16)}),
+        OpCase(
+            lambda rng, batch, time: {"x": normal(rng, batch, time, 32), "offset": rng.integers(0, 300, batch)},
+            {"start": 1, "layout": "split", "inclusive": True},
+        ),
+    ],
+    reference=reference.sinusoidal_positions,
+    batched=("x", "offset"),
+    errors=[OpError(cut("x"), pyseq.ShapeError, "sinusoidal_positions: x .*15.*even")],
+)
+
+LEARNED_POSITIONS = OpRow(
+    name="learned_positions",
+    cases=[
+        OpCase(lambda rng, batch, time: {"x": normal(rng, batch, time, 12), "weight": normal(rng, 40, 12)}),
+        OpCase(
+            lambda rng, batch, time: {
+                "x": normal(rng, batch, time, 12),
+                "weight": normal(rng, 40, 12),
+                "offset": rng.integers(0, 9, batch),
+            },
+            {"start": 2},
+        ),
+    ],
+    reference=reference.learned_positions,
+    batched=("x", "offset"),
+    weights=("weight",),
+    errors=[
+        OpError(replaced("weight", np.zeros((2, 12), np.float32)), pyseq.OutOfRangeError, "learned_positions: .*2"),
+    ],
+)
+
+
+def attention_inputs(heads: int, d: int, dv: int, ragged_sources: bool) -> Callable[[Rng, int, int], Inputs]:
+    return lambda rng, batch, time: {
+        "query": normal(rng, batch, time, heads * d),
+        "key": normal(rng, batch, time, heads * d),
+        "value": normal(rng, batch, time, heads * dv),
+        "lengths": ragged(rng, batch, time) if ragged_sources else None,
+    }
+
+
+def shared_sources(rng: Rng, batch: int, time: int) -> Inputs:
+    return {
+        "query": normal(rng, batch, time, 24),
+        "key": normal(rng, 2, time + 70, 24),
+        "value": normal(rng, 2, time + 70, 24),
+        "lengths": ragged(rng, 2, time + 70),
+        "rows": rng.integers(0, 2, batch),
+    }
+
+
+ATTENTION = OpRow(
+    name="attention",
+    cases=[
+        OpCase(attention_inputs(2, 8, 8, False), {"num_heads": 2}),
+        OpCase(attention_inputs(3, 5, 7, True), {"num_heads": 3, "scale": 0.7}),
+        OpCase(attention_inputs(1, 16, 16, True), {"num_heads": 1, "causal": True}),
+        OpCase(shared_sources, {"num_heads": 4}),
+    ],
+    reference=reference.attention,
+    tolerance=4e-6,
+    batched=("query", "key", "value", "lengths"),
+    time_axis={"key": 1, "value": 1},
+    call=lambda **arguments: ops.attention(**arguments, return_weights=True),
+    errors=[
+        OpError(cut("key"), pyseq.ShapeError, "attention: key .*15.*16"),
+        OpError(cut("query"), pyseq.ShapeError, "attention: .*15.*2"),
+    ],
+)
+
+
+def run_cached_attention(query: Array, key: Array, value: Array, *, num_heads: int, scale: float = 0.0) -> Array:
+    """The whole sequence through a cache, in chunks of different sizes."""
+    cache = ops.kv_cache(num_heads, key.shape[2] // num_heads, value.shape[2] // num_heads, rows=query.shape[0])
+    time, chunks, begin = query.shape[1], [], 0
+    for size in (1, 3, time):
+        part = slice(begin, min(begin + size, time))
+        begin = part.stop
+        arguments = [np.ascontiguousarray(x[:, part]) for x in (query, key, value)]
+        chunks.append(ops.cached_attention(*arguments, cache=cache, num_heads=num_heads, scale=scale))
+    return np.concatenate(chunks, 1)
+
+
+def causal_attention(**arguments: Any) -> Array:
+    return reference.attention(**arguments, causal=True)[0]
+
+
+CACHED_ATTENTION = OpRow(
+    name="cached_attention",
+    cases=[
+        OpCase(
+            lambda rng, batch, time: {n: normal(rng, batch, time, 24) for n in ("query", "key", "value")},
+            {"num_heads": 3},
+        )
+    ],
+    reference=causal_attention,
+    tolerance=4e-6,
+    batched=("query", "key", "value"),
+    call=run_cached_attention,
+    errors=[OpError(cut("query"), pyseq.ShapeError, "cached_attention: .*23")],
+)
+
+
+def layer_inputs(
+    kind: str, width: int, hidden: int, *, bidirectional: bool, bias: bool, lengths: bool, state: bool
+) -> Callable[[Rng, int, int], Inputs]:
+    gates = {"rnn": 1, "gru": 3, "lstm": 4}[kind]
+
+    def make(rng: Rng, batch: int, time: int) -> Inputs:
+        inputs: Inputs = {"x": normal(rng, batch, time, width)}
+        for suffix in ("", "_reverse") if bidirectional else ("",):
+            inputs["w_ih" + suffix] = weight(rng, gates * hidden, width)
+            inputs["w_hh" + suffix] = weight(rng, gates * hidden, hidden)
+            if bias:
+                inputs["b_ih" + suffix] = normal(rng, gates * hidden)
+                inputs["b_hh" + suffix] = normal(rng, gates * hidden)
+        if lengths:
+            inputs["lengths"] = ragged(rng, batch, time)
+        if state:
+            directions = 2 if bidirectional else 1
+            inputs["h0"] = normal(rng, batch, directions * hidden)
+            if kind == "lstm":
+                inputs["c0"] = normal(rng, batch, directions * hidden)
+        return inputs
+
+    return make
+
+
+PARAMETERS = tuple(p + s for s in ("", "_reverse") for p in ("w_ih", "w_hh", "b_ih", "b_hh"))
+
+
+def recurrent_row(kind: str) -> OpRow:
+    def inputs(width: int, hidden: int, **flags: bool) -> Callable[[Rng, int, int], Inputs]:
+        return layer_inputs(kind, width, hidden, **flags)
+
+    cases = [
+        OpCase(inputs(5, 20, bidirectional=False, bias=True, lengths=False, state=False)),
+        OpCase(inputs(33, 40, bidirectional=True, bias=True, lengths=True, state=True)),
+        OpCase(inputs(300, 64, bidirectional=False, bias=False, lengths=True, state=True)),
+    ]
+    if kind == "rnn":
+        cases.append(OpCase(cases[1].make, {"nonlinearity": "relu"}))
+    return OpRow(
+        name=kind,
+        cases=cases,
+        reference=lambda **arguments: reference.recurrent(kind, **arguments),
+        tolerance=1e-5,
+        batched=("x", "lengths", "h0", "c0"),
+        weights=PARAMETERS,
+        time_axis={"x": 1, "0": 1},
+        errors=[
+            OpError(cut("w_hh"), pyseq.ShapeError, f"{kind}: w_hh .*19"),
+            OpError(cut("x"), pyseq.ShapeError, f"{kind}: (x|w_ih) .*[45]"),
+            OpError(replaced("lengths", np.array([99, 1, 1])), pyseq.Error, f"{kind}: lengths .*99"),
+        ],
+    )
+
+
+def step_inputs(kind: str, width: int, hidden: int) -> Callable[[Rng, int, int], Inputs]:
+    make = layer_inputs(kind, width, hidden, bidirectional=False, bias=True, lengths=False, state=True)
+
+    def one_step(rng: Rng, batch: int, time: int) -> Inputs:
+        inputs = make(rng, batch, 1)
+        names = {"x": "x", "h0": "h", "c0": "c"}
+        renamed = {names.get(name, name): value for name, value in inputs.items()}
+        return {**renamed, "x": renamed["x"][:, 0].copy()}
+
+    return one_step
+
+
+def judge_step(kind: str, x: Array, h: Array, c: Array | None = None, **rest: Any) -> tuple[Array, ...]:
+    state = {"h0": h} if c is None else {"h0": h, "c0": c}
+    return reference.recurrent(kind, x[:, None], **state, **rest)[1:]
+
+
+def step_row(kind: str) -> OpRow:
+    cases = [OpCase(step_inputs(kind, 5, 20)), OpCase(step_inputs(kind, 300, 48))]
+    if kind == "rnn":
+        cases.append(OpCase(step_inputs(kind, 5, 20), {"nonlinearity": "relu"}))
+    return OpRow(
+        name=f"{kind}_step",
+        cases=cases,
+        reference=lambda **arguments: judge_step(kind, **arguments),
+        tolerance=1e-5,
+        batched=("x", "h", "c"),
+        weights=("w_ih", "w_hh", "b_ih", "b_hh"),
+        errors=[OpError(cut("h"), pyseq.ShapeError, f"{kind}_step: h .*19.*20")],
+    )
+
+
+ROWS: dict[str, OpRow] = {
+    row.name: row
+    for row in [
+        LINEAR,
+        EMBEDDING,
+        elementwise("add", lambda a, b: reference.wide(a) + b),
+        elementwise("multiply", lambda a, b: reference.wide(a) * b),
+        ADD_INTEGER,
+        CONCAT,
+        SLICE,
+        GATHER_ROWS,
+        LAYER_NORM,
+        softmax_row("softmax", reference.softmax),
+        softmax_row("log_softmax", reference.log_softmax),
+        pointwise("relu", lambda x: np.maximum(reference.wide(x), 0)),
+        pointwise("tanh", lambda x: np.tanh(reference.wide(x))),
+        pointwise("sigmoid", reference.sigmoid),
+        pointwise("gelu", reference.gelu, approximate="tanh"),
+        SINUSOIDAL_POSITIONS,
+        LEARNED_POSITIONS,
+        ATTENTION,
+        CACHED_ATTENTION,
+        *(recurrent_row(kind) for kind in ("rnn", "gru", "lstm")),
+        *(step_row(kind) for kind in ("rnn", "gru", "lstm")),
+    ]
+}

@@ -1,0 +1,57 @@
+"""The command line as a whole: one file per subcommand, errors as one sentence."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import pyseq
+from pyseq.cli import bench, inspect, run
+
+app = typer.Typer(
+    name="pyseq",
+    help="Sequence models on the CPU.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("run")(run.run)
+app.command("inspect")(inspect.inspect)
+app.command("bench")(bench.bench)
+
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        print(pyseq.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Sequence models on the CPU."""
+
+
+def main() -> None:
+    """Run the command; a failure prints one sentence on standard error and exits with 1."""
+    try:
+        app()
+    except (pyseq.Error, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            sys.stderr.close()  # the reader left (`pyseq run ... | head`): nothing to say
+        else:
+            print(f"pyseq: {error}", file=sys.stderr)
+        sys.exit(EXIT_ERROR)
+    except KeyboardInterrupt:
+        print("pyseq: interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)

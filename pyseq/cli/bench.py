@@ -1,0 +1,71 @@
+"""``pyseq bench``: micro-benchmarks of the ops on this machine."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from dataclasses import asdict
+from enum import Enum
+from typing import Annotated, Any
+
+import typer
+
+import pyseq
+from pyseq.cli.table import print_table
+
+
+class Format(str, Enum):
+    """How the figures are printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+def bench(
+    ops: Annotated[list[str] | None, typer.Argument(help="Ops to measure (default: all).")] = None,
+    output: Annotated[Format, typer.Option("--output", "-o", help="table, json or csv.")] = Format.table,
+    budget: Annotated[float, typer.Option(min=0.0, help="Seconds per case.")] = 0.3,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads to use (default: CPUs usable).")] = None,
+    isa: Annotated[str | None, typer.Option(help="Instruction-set tier to use (default: the best).")] = None,
+) -> None:
+    """Measure ops: median time of a call, GFLOP/s and GB/s."""
+    from pyseq.bench.cases import CASES
+    from pyseq.bench.timing import measure
+
+    if threads is not None:
+        pyseq.set_num_threads(threads)
+    if isa is not None:
+        pyseq.set_isa(isa)
+    known = sorted({case.op for case in CASES})
+    for name in ops or []:
+        if name not in known:
+            raise typer.BadParameter(f"no op '{name}'; ops: {', '.join(known)}")
+    measured = [asdict(measure(case, budget)) for case in CASES if not ops or case.op in ops]
+    print_measurements(measured, output)
+
+
+def print_measurements(measured: list[dict[str, Any]], output: Format) -> None:
+    """All figures in the wanted form; the machine's description goes with JSON and to standard error."""
+    machine = {"version": pyseq.__version__, "isa": pyseq.active_isa(), "threads": pyseq.num_threads()}
+    if output is Format.json:
+        print(json.dumps({**machine, "cases": measured}))
+        return
+    if output is Format.csv:
+        writer = csv.DictWriter(sys.stdout, list(measured[0]))
+        writer.writeheader()
+        writer.writerows(measured)
+        return
+    print(" ".join(f"{name}={value}" for name, value in machine.items()), file=sys.stderr)
+    rows = [
+        [
+            figures["op"],
+            figures["label"],
+            f"{figures['microseconds']:.1f}",
+            f"{figures['gflops']:.1f}",
+            f"{figures['gigabytes']:.1f}",
+        ]
+        for figures in measured
+    ]
+    print_table(["op", "case", "us", "GFLOP/s", "GB/s"], rows)

@@ -43,6 +43,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "tasks": {"_core", "text", "program", "decode"},
     "hub": {"_core", "tensor", "ops", "nn", "models", "text", "export", "program", "tasks", "state"},
     "load": {"_core", "program", "tasks", "hub"},
+    "bench": {"_core", "ops"},
 }
 ANYTHING = {"cli", "__init__", "__main__"}
 

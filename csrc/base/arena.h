@@ -4,13 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
+#include <new>
 #include <vector>
 
 namespace pyseq {
 
-/// 64-byte aligned blocks, rounded up to size classes and kept for reuse up to a cap. Thread-safe. Throws
-/// std::bad_alloc; never aborts. `trim` gives everything unused back to the system.
+/// 64-byte aligned blocks, rounded up to size classes and kept for reuse up to a cap. Thread-safe, and usable in a
+/// forked child. Throws std::bad_alloc; never aborts. `trim` gives everything unused back to the system.
 class MemoryPool {
  public:
   static std::shared_ptr<void> allocate(std::size_t bytes);
@@ -25,6 +25,7 @@ class Arena {
   /// `count` uninitialised values, 64-byte aligned, valid until reset().
   template <typename T>
   T* allocate(std::int64_t count) {
+    if (count < 0 || static_cast<std::size_t>(count) > SIZE_MAX / sizeof(T)) throw std::bad_array_new_length();
     return static_cast<T*>(allocate_bytes(static_cast<std::size_t>(count) * sizeof(T)));
   }
   void* allocate_bytes(std::size_t bytes);
@@ -37,8 +38,10 @@ class Arena {
     std::size_t size = 0;
     std::size_t used = 0;
   };
-  std::vector<Block> blocks_;
-  std::size_t current_ = 0;
+  void add_block(std::size_t bytes);
+
+  std::vector<Block> blocks_;  // only the last one has room
+  std::size_t demand_ = 0;     // size of the one block that replaces several at the next allocation
 };
 
 }  // namespace pyseq

@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <type_traits>
 
 namespace pyseq {
@@ -21,8 +20,7 @@ class FunctionRef<R(Args...)> {
   template <typename F>
     requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef>)
   FunctionRef(F&& f)  // NOLINT: implicit by design
-      : object_(const_cast<void*>(static_cast<const void*>(&f))),
-        call_([](void* object, Args... args) -> R {
+      : object_(const_cast<void*>(static_cast<const void*>(&f))), call_([](void* object, Args... args) -> R {
           return (*static_cast<std::remove_reference_t<F>*>(object))(static_cast<Args>(args)...);
         }) {}
   R operator()(Args... args) const { return call_(object_, static_cast<Args>(args)...); }
@@ -50,18 +48,8 @@ class Barrier {
 /// the others are released from the barrier by an internal exception and the first error reaches the caller.
 void parallel_region(int max_threads, FunctionRef<void(int, int, Barrier&)> fn);
 
-/// Keeps workers awake between the parallel calls made on this thread while it lives: a program run opens one, so that
-/// fork and join are paid once per run. Opening is free when one is open already or one thread is used.
-class TeamScope {
- public:
-  TeamScope();
-  ~TeamScope();
-  TeamScope(const TeamScope&) = delete;
-  TeamScope& operator=(const TeamScope&) = delete;
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
+/// Calls body() with one team of workers that stays awake for all parallel calls made by body on this thread: a program
+/// run is one such call, so that fork and join are paid once per run. Free when nested in another one.
+void with_team(FunctionRef<void()> body);
 
 }  // namespace pyseq

@@ -18,14 +18,17 @@ enum class DType : std::uint8_t { float32, int64, int32, uint8, bfloat16, int8 }
 std::size_t item_size(DType dtype);
 const char* dtype_name(DType dtype);
 
+/// The DType of a C++ type; other types do not compile.
 template <typename T>
-inline constexpr DType dtype_of = DType::uint8;
+inline constexpr DType dtype_of = T::has_no_dtype;
 template <>
 inline constexpr DType dtype_of<float> = DType::float32;
 template <>
 inline constexpr DType dtype_of<std::int64_t> = DType::int64;
 template <>
 inline constexpr DType dtype_of<std::int32_t> = DType::int32;
+template <>
+inline constexpr DType dtype_of<std::uint8_t> = DType::uint8;
 template <>
 inline constexpr DType dtype_of<std::int8_t> = DType::int8;
 
@@ -45,9 +48,9 @@ class Shape {
   const std::int64_t* begin() const { return sizes_.data(); }
   const std::int64_t* end() const { return sizes_.data() + rank_; }
 
-  std::int64_t num_elements() const;             // ShapeError on overflow of 63 bits
+  std::int64_t num_elements() const;              // ShapeError on overflow of 63 bits
   Shape with(int axis, std::int64_t size) const;  // a copy with one size changed
-  std::string to_string() const;                 // "[2, 3, 4]"
+  std::string to_string() const;                  // "[2, 3, 4]"
   friend bool operator==(const Shape& a, const Shape& b);
 
  private:
@@ -84,7 +87,8 @@ class Tensor {
   std::int64_t num_elements() const { return shape_.num_elements(); }
   std::size_t num_bytes() const { return num_bytes_; }  // of the storage: packed tensors may hold padding
 
-  /// Typed access; the dtype must match (checked: DTypeError).
+  /// Typed access; the dtype must match (checked: DTypeError). Null when the tensor is undefined or meta, so that an
+  /// absent bias can be handed to a kernel as it is.
   template <typename T>
   const T* data() const {
     require_dtype(dtype_of<T>);
@@ -116,7 +120,8 @@ class Tensor {
   /// hidden units of g gates follow each other (base/packing.h); shape() stays the logical [out, in].
   int panel_gates() const { return panel_gates_; }
   bool is_packed() const { return panel_gates_ > 0; }
-  /// Used by packing only: declares the layout of the bytes this tensor holds.
+  /// Declares that the float32 values of `storage` are the weight `logical` [gates * units, in] in panels. ShapeError
+  /// when they are not as many as that takes.
   static Tensor packed(const Shape& logical, int gates, Tensor storage);
 
  private:

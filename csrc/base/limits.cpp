@@ -7,6 +7,7 @@ void RunLimits::check() const {
   if (deadline && std::chrono::steady_clock::now() >= *deadline) {
     throw DeadlineError("the deadline of the call has passed");
   }
+  if (poll) poll();
 }
 
 RunLimits RunLimits::within(std::chrono::nanoseconds budget) {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ class CancelToken {
 struct RunLimits {
   std::optional<std::chrono::steady_clock::time_point> deadline;
   const CancelToken* cancel = nullptr;
+  /// Called by check() on the thread that checks; may throw to stop the call (Python's Ctrl-C arrives this way).
+  std::function<void()> poll;
 
   /// Throws CancelledError or DeadlineError; costs a clock reading only when a deadline is set.
   void check() const;

@@ -1,0 +1,43 @@
+"""The ops of the core, one documented function each.
+
+Arrays in, arrays out; when any input is a `Tensor` (parameters are), the results are tensors. Arrays are taken as they
+are: float32 (or int64/int32 where integers are meant), C-contiguous; nothing is converted silently. A mistake raises
+`ShapeError`, `DTypeError`, `OutOfRangeError` or `ValueError` with a sentence that names op, argument, got and expected.
+"""
+
+from pyseq.ops.attention import attention, cached_attention, kv_cache
+from pyseq.ops.dense import embedding, linear
+from pyseq.ops.elementwise import add, add_integer, gelu, multiply, relu, sigmoid, tanh
+from pyseq.ops.normalization import layer_norm, log_softmax, softmax
+from pyseq.ops.positions import learned_positions, sinusoidal_positions
+from pyseq.ops.recurrent import gru, gru_step, lstm, lstm_step, rnn, rnn_step
+from pyseq.ops.selection import concat, gather_rows, slice
+
+__all__ = [
+    "add",
+    "add_integer",
+    "attention",
+    "cached_attention",
+    "concat",
+    "embedding",
+    "gather_rows",
+    "gelu",
+    "gru",
+    "gru_step",
+    "kv_cache",
+    "layer_norm",
+    "learned_positions",
+    "linear",
+    "log_softmax",
+    "lstm",
+    "lstm_step",
+    "multiply",
+    "relu",
+    "rnn",
+    "rnn_step",
+    "sigmoid",
+    "sinusoidal_positions",
+    "slice",
+    "softmax",
+    "tanh",
+]

@@ -1,0 +1,58 @@
+"""Products with a weight, and rows looked up in one."""
+
+from __future__ import annotations
+
+from pyseq.tensor import OperandT, apply
+
+
+def linear(x: OperandT, weight: OperandT, bias: OperandT | None = None, activation: str = "none") -> OperandT:
+    """Affine map of the last axis, with an optional activation: y = f(x Wᵀ + b).
+
+    Args:
+        x: [..., in] float32.
+        weight: [out, in].
+        bias: [out] or None.
+        activation: f: "none", "relu", "gelu", "gelu_tanh", "tanh" or "sigmoid".
+
+    Returns:
+        y [..., out].
+
+    Raises:
+        ShapeError, DTypeError: an input does not fit. ValueError: an unknown activation.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> x, weight = np.array([[1, 2]], np.float32), np.array([[3, 4], [-1, -1]], np.float32)
+        >>> ops.linear(x, weight, activation="relu")
+        array([[11.,  0.]], dtype=float32)
+    """
+    result: OperandT = apply("linear", (x, weight, bias), {"activation": activation})[0]
+    return result
+
+
+def embedding(ids: OperandT, weight: OperandT, scale: float = 1.0) -> OperandT:
+    """Rows of a table: y[...] = scale · weight[ids[...]].
+
+    Args:
+        ids: [...] int64 or int32, each in [0, count).
+        weight: [count, width] float32.
+        scale: factor of every row, √width in the Transformer.
+
+    Returns:
+        y [..., width].
+
+    Raises:
+        OutOfRangeError: an id outside the table.
+
+    Source:
+        Vaswani et al., "Attention is all you need" (2017), section 3.4, for the scale.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> ops.embedding(np.array([1]), np.array([[1, 2], [3, 4]], np.float32), scale=2.0)
+        array([[6., 8.]], dtype=float32)
+    """
+    result: OperandT = apply("embedding", (ids, weight), {"scale": scale})[0]
+    return result

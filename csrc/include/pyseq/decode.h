@@ -28,15 +28,15 @@ class StepModel {
 
 struct DecodingOptions {
   int beam_size = 1;            // 1: greedy
-  int n_best = 1;               // hypotheses returned, at most beam_size
+  int n_best = 1;               // hypotheses returned, at most beam_size (and beam_size * patience)
   double length_penalty = 0.0;  // score = log probability / length ** length_penalty, the end mark counted
-  double patience = 1.0;        // stop after round(beam_size * patience) finished hypotheses
+  double patience = 1.0;        // with a length penalty: stop after round(beam_size * patience) finished hypotheses
   std::int64_t min_length = 0;  // tokens before the end mark is allowed (forced prefix counted)
   std::int64_t max_length = 0;  // tokens before a hypothesis is cut; 0: the model's own default, or 256
   bool return_attention = false;
   RunLimits limits;
 
-  void validate(std::int64_t vocabulary_size) const;  // ValueError
+  void validate(std::int64_t vocabulary_size = 0) const;  // ValueError; 0: the vocabulary is not known yet
 };
 
 struct Marks {
@@ -53,7 +53,8 @@ struct Hypothesis {
 };
 
 /// For each row of the model (one row per source when called), its hypotheses, best first. `prefixes` is empty or has a
-/// forced target prefix per source; forced tokens are part of ids, with their log probabilities.
+/// forced target prefix per source; forced tokens are part of ids, with their log probabilities. csrc/decode/beam.h
+/// states the rules.
 std::vector<std::vector<Hypothesis>> search(StepModel& model, std::int64_t sources, const Marks& marks,
                                             const DecodingOptions& options,
                                             const std::vector<std::vector<std::int64_t>>& prefixes = {});

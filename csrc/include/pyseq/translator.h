@@ -24,11 +24,12 @@ class Translator {
   explicit Translator(std::shared_ptr<const Program> program);
 
   /// For each text its n-best translations, best first. Texts are batched; the result does not depend on the batching.
+  /// A text without any unit gives n_best empty translations of score 0.
   std::vector<std::vector<Translation>> translate_batch(const std::vector<std::string>& texts,
                                                         const DecodingOptions& options = {},
                                                         const std::vector<std::string>& target_prefixes = {}) const;
   Translation translate(std::string_view text, const DecodingOptions& options = {}) const;
-  /// How likely the model finds a given translation.
+  /// How likely the model finds a given translation. ValueError: the source is empty.
   Translation score(std::string_view source, std::string_view target, double length_penalty = 0.0,
                     const RunLimits& limits = {}) const;
 
@@ -38,6 +39,9 @@ class Translator {
   std::int64_t default_max_length() const { return max_length_; }
 
  private:
+  /// Ids with the suffix of the model; nothing for a text without any unit.
+  std::vector<std::int64_t> encode_source(std::string_view text) const;
+
   std::shared_ptr<const Program> program_;
   std::shared_ptr<const Vocabulary> source_, target_;
   Marks marks_;

@@ -1,0 +1,174 @@
+#include "pyseq/translator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <span>
+
+#include "decode/translator_task.h"
+
+namespace pyseq {
+namespace {
+
+using Ids = std::vector<std::int64_t>;
+
+// Bounds the memory of a batch: sources times beam_size rows are decoded together.
+constexpr std::int64_t kMaxSources = 64;
+constexpr std::int64_t kMaxRows = 512;
+
+std::shared_ptr<const Vocabulary> require_vocabulary(const Program& program, const std::string& name) {
+  const std::vector<std::string> names = program.vocabulary_names();
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    throw FormatError("translator: the program has no vocabulary \"" + name + "\"");
+  }
+  return program.vocabulary(name);
+}
+
+void require_id(std::int64_t id, const char* field, const Vocabulary& vocabulary) {
+  if (id < vocabulary.size()) return;
+  throw FormatError("translator: \"" + std::string(field) + "\" is " + std::to_string(id) +
+                    ", outside its vocabulary of " + std::to_string(vocabulary.size()));
+}
+
+// Runs `encode` on a batch of sources, padded to the longest: the state that `step` starts from.
+State encode(Session& session, std::span<const Ids* const> sources, const RunLimits& limits) {
+  const auto batch = static_cast<std::int64_t>(sources.size());
+  std::int64_t time = 0;
+  for (const Ids* ids : sources) time = std::max(time, static_cast<std::int64_t>(ids->size()));
+
+  Tensor tokens = Tensor::zeros(DType::int64, {batch, time});
+  Tensor lengths = Tensor::empty(DType::int64, {batch});
+  for (std::int64_t row = 0; row < batch; ++row) {
+    std::copy(sources[row]->begin(), sources[row]->end(), tokens.mutable_data<std::int64_t>() + row * time);
+    lengths.mutable_data<std::int64_t>()[row] = static_cast<std::int64_t>(sources[row]->size());
+  }
+  State state = session.new_state(batch);
+  session.run("encode", {{"tokens", tokens}, {"lengths", lengths}}, &state,
+              RunOptions{.limits = limits, .capture = {}});
+  return state;
+}
+
+// The first `positions` columns: what is left when padding is taken away.
+Tensor first_columns(const Tensor& matrix, std::int64_t positions) {
+  const std::int64_t rows = matrix.size(0), columns = matrix.size(1);
+  if (positions >= columns) return matrix;
+  Tensor result = Tensor::empty(DType::float32, {rows, positions});
+  float* out = result.mutable_data<float>();
+  for (std::int64_t row = 0; row < rows; ++row) {
+    out = std::copy_n(matrix.data<float>() + row * columns, positions, out);
+  }
+  return result;
+}
+
+Translation to_translation(Hypothesis hypothesis, const Vocabulary& vocabulary, std::int64_t source_length) {
+  Translation result;
+  static_cast<Hypothesis&>(result) = std::move(hypothesis);
+  if (result.attention.defined()) result.attention = first_columns(result.attention, source_length);
+  for (const std::int64_t id : result.ids) result.tokens.push_back(vocabulary.token(id));
+  result.text = vocabulary.decode(result.ids);
+  return result;
+}
+
+// Nothing translates to nothing, for certain; the model is not asked.
+Translation empty_translation() {
+  Translation result;
+  result.token_log_probs = {0.0f};
+  result.finished = true;
+  return result;
+}
+
+}  // namespace
+
+Translator Translator::load(const std::filesystem::path& file, const LoadOptions& options) {
+  return Translator(Program::load(file, options));
+}
+
+Translator::Translator(std::shared_ptr<const Program> program) : program_(std::move(program)) {
+  TranslatorTask task = parse_translator_task(program_->task());
+  source_ = require_vocabulary(*program_, task.source_vocabulary);
+  target_ = require_vocabulary(*program_, task.target_vocabulary);
+  for (const std::int64_t id : task.source_suffix) require_id(id, "source_suffix", *source_);
+  require_id(task.marks.start, "start", *target_);
+  require_id(task.marks.end, "end", *target_);
+  for (const char* function : {"encode", "step"}) {
+    if (!program_->has_function(function)) {
+      throw FormatError("translator: the program has no function \"" + std::string(function) + "\"");
+    }
+  }
+  marks_ = task.marks;
+  source_suffix_ = std::move(task.source_suffix);
+  attention_ = std::move(task.attention);
+  max_length_ = task.max_length;
+}
+
+std::vector<std::vector<Translation>> Translator::translate_batch(
+    const std::vector<std::string>& texts, const DecodingOptions& options,
+    const std::vector<std::string>& target_prefixes) const {
+  DecodingOptions complete = options;
+  if (complete.max_length == 0) complete.max_length = std::max(max_length_, complete.min_length);
+  complete.validate(target_->size());
+  if (!target_prefixes.empty() && target_prefixes.size() != texts.size()) {
+    throw ValueError("translate: " + std::to_string(target_prefixes.size()) +
+                     " target prefixes, expected none or one per text (" + std::to_string(texts.size()) + ")");
+  }
+
+  std::vector<std::vector<Translation>> results(texts.size());
+  std::vector<Ids> sources(texts.size());
+  std::vector<std::size_t> order;  // texts that go through the model, those of like length together
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    sources[i] = encode_source(texts[i]);
+    if (sources[i].empty()) {
+      results[i].assign(static_cast<std::size_t>(options.n_best), empty_translation());
+    } else {
+      order.push_back(i);
+    }
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return sources[a].size() > sources[b].size(); });
+
+  Session session(program_);
+  const auto batch_size =
+      static_cast<std::size_t>(std::clamp<std::int64_t>(kMaxRows / complete.beam_size, 1, kMaxSources));
+  for (std::size_t begin = 0; begin < order.size(); begin += batch_size) {
+    const auto batch = std::span(order).subspan(begin, std::min(batch_size, order.size() - begin));
+    std::vector<const Ids*> batch_sources;
+    std::vector<Ids> prefixes;
+    for (const std::size_t i : batch) {
+      batch_sources.push_back(&sources[i]);
+      if (!target_prefixes.empty()) prefixes.push_back(target_->encode(target_prefixes[i]));
+    }
+    ProgramStepModel model(session, encode(session, batch_sources, complete.limits),
+                           complete.return_attention ? attention_ : std::nullopt);
+    auto found = search(model, static_cast<std::int64_t>(batch.size()), marks_, complete, prefixes);
+    for (std::size_t row = 0; row < batch.size(); ++row) {
+      const auto source_length = static_cast<std::int64_t>(batch_sources[row]->size());
+      for (Hypothesis& hypothesis : found[row]) {
+        results[batch[row]].push_back(to_translation(std::move(hypothesis), *target_, source_length));
+      }
+    }
+  }
+  return results;
+}
+
+Translation Translator::translate(std::string_view text, const DecodingOptions& options) const {
+  return std::move(translate_batch({std::string(text)}, options)[0][0]);
+}
+
+Translation Translator::score(std::string_view source, std::string_view target, double length_penalty,
+                              const RunLimits& limits) const {
+  const Ids ids = encode_source(source);
+  if (ids.empty()) throw ValueError("score: the source is empty, the model says nothing about its translations");
+  const Ids* const batch[] = {&ids};
+  Session session(program_);
+  ProgramStepModel model(session, encode(session, batch, limits));
+  std::vector<Hypothesis> scores = pyseq::score(model, marks_, {target_->encode(target)}, length_penalty, true, limits);
+  return to_translation(std::move(scores[0]), *target_, static_cast<std::int64_t>(ids.size()));
+}
+
+std::vector<std::int64_t> Translator::encode_source(std::string_view text) const {
+  Ids ids = source_->encode(text);
+  if (!ids.empty()) ids.insert(ids.end(), source_suffix_.begin(), source_suffix_.end());
+  return ids;
+}
+
+}  // namespace pyseq

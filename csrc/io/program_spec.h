@@ -40,8 +40,8 @@ struct DimExpr {
 using SpecAttr = std::variant<AttrValue, DimExpr>;
 
 struct NodeSpec {
-  std::string op;    // a registered op, "scan" or "repeat"
-  std::string name;  // module path
+  std::string op;                // a registered op, "scan" or "repeat"
+  std::string name;              // module path
   std::vector<ValueRef> inputs;  // as OpDef::inputs, caches included; absent optional inputs are Kind::absent
   std::vector<std::pair<std::string, SpecAttr>> attrs;
   std::vector<int> outputs;  // value numbers; -1 for an optional output that is not there

@@ -1,0 +1,44 @@
+"""Layers: modules with named parameters, composed into models.
+
+Parameter names and layouts are PyTorch's, so that its checkpoints load unchanged.
+"""
+
+from pyseq.nn.activation import GELU, ReLU, Sigmoid, Tanh
+from pyseq.nn.attention import MultiHeadAttention
+from pyseq.nn.cells import GRUCell, LSTMCell, RNNCell
+from pyseq.nn.containers import ModuleList, Sequential
+from pyseq.nn.embedding import Embedding
+from pyseq.nn.linear import Linear
+from pyseq.nn.module import Module
+from pyseq.nn.normalization import LayerNorm
+from pyseq.nn.positions import LearnedPositions, SinusoidalPositions
+from pyseq.nn.recurrent import GRU, LSTM, RNN
+from pyseq.nn.transformer import FeedForward, TransformerDecoderLayer, TransformerEncoderLayer
+from pyseq.tensor import Buffer, Parameter
+
+__all__ = [
+    "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Buffer",
+    "Embedding",
+    "FeedForward",
+    "GRUCell",
+    "LSTMCell",
+    "LayerNorm",
+    "LearnedPositions",
+    "Linear",
+    "Module",
+    "ModuleList",
+    "MultiHeadAttention",
+    "Parameter",
+    "RNNCell",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "SinusoidalPositions",
+    "Tanh",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
+]

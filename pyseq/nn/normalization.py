@@ -1,0 +1,44 @@
+"""LayerNorm."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from pyseq import ops
+from pyseq.nn import initialization
+from pyseq.nn.module import Module
+from pyseq.tensor import Tensor
+
+
+class LayerNorm(Module):
+    """Normalise the last axis, then scale by `weight` [width] and shift by `bias` [width] (see `ops.layer_norm`).
+
+    Args:
+        width: size of the last axis.
+        epsilon: added to the variance.
+        bias: whether there is a shift.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import nn
+        >>> nn.LayerNorm(2, epsilon=0.0)(np.array([[1, 3]], np.float32)).numpy()
+        array([[-1.,  1.]], dtype=float32)
+    """
+
+    def __init__(self, width: int, epsilon: float = 1e-5, bias: bool = True) -> None:
+        self.weight = initialization.empty(width)
+        self.bias = initialization.empty(width) if bias else None
+        self.epsilon = epsilon
+        self.reset_parameters(initialization.construction_generator())
+
+    def reset_parameters(self, random: np.random.Generator) -> None:
+        """Scale 1, shift 0."""
+        self.weight.data[...] = 1
+        if self.bias is not None:
+            self.bias.data[...] = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X [..., width] -> y [..., width]."""
+        return cast(Tensor, ops.layer_norm(x, self.weight, self.bias, self.epsilon))

@@ -80,7 +80,7 @@ void throw_format(std::string_view where, std::string_view problem) {
 }
 
 std::string in_quotes(std::string_view name) {
-  return in_quotes(shortened(name, 100));
+  return "'" + shortened(name, 100) + "'";
 }
 
 Json parse_json(std::string_view text, std::string_view where) {

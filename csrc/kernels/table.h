@@ -24,8 +24,9 @@ struct GemmF32 {
   std::int64_t ldc;
 };
 
-/// Element-wise part of a recurrent step over one block of `units` <= 32 hidden units. Gate g of unit u of row r lies at
-/// gates[r * stride + g * width + u], where width is panel_width(units). x_gates holds W_ih x + b_ih, h_gates W_hh h + b_hh.
+/// Element-wise part of a recurrent step over one block of `units` <= 32 hidden units. Gate g of unit u of row r lies
+/// at gates[r * stride + g * width + u], where width is panel_width(units). x_gates holds W_ih x + b_ih, h_gates W_hh h
+/// + b_hh.
 struct RecurrentCellF32 {
   std::int64_t rows, units, width;
   const float* x_gates;
@@ -41,8 +42,8 @@ struct RecurrentCellF32 {
   Activation activation;  // plain RNN only: tanh or relu
 };
 
-/// out[r] = softmax(scale * q[r] K^T) V over the first key_counts[r] keys, with an online softmax in chunks of 256 keys.
-/// Keys come in blocks of 32 positions: key_panels[b] is [head_dim][32] (k-major), value_blocks[b] is 32 rows of
+/// out[r] = softmax(scale * q[r] K^T) V over the first key_counts[r] keys, with an online softmax in chunks of 256
+/// keys. Keys come in blocks of 32 positions: key_panels[b] is [head_dim][32] (k-major), value_blocks[b] is 32 rows of
 /// value_dim at value_stride. Positions beyond key_counts[r] may hold anything, NaN included. No visible key: zeros.
 struct AttentionF32 {
   std::int64_t rows, head_dim, value_dim;
@@ -58,10 +59,15 @@ struct AttentionF32 {
   float* weights;  // [rows, weights_stride] or null; entries from key_counts[r] to weights_count are set to zero
   std::int64_t weights_stride;
   std::int64_t weights_count;
-  float* scratch;  // attention_scratch_size(...) values
+  float* scratch;  // attention_scratch_size(value_dim) values
 };
 constexpr std::int64_t kAttentionKeyChunk = 256;
 constexpr std::int64_t kAttentionKeyBlock = 32;
+constexpr std::int64_t kAttentionMaxRows = 12;  // that a tier takes together
+/// Scores of one chunk and one row of sums, for each of the rows taken together.
+static constexpr std::int64_t attention_scratch_size(std::int64_t value_dim) {
+  return kAttentionMaxRows * (kAttentionKeyChunk + value_dim);
+}
 
 /// Row-wise reductions: x and y are [rows, columns], contiguous.
 struct RowwiseF32 {
@@ -80,19 +86,19 @@ struct LayerNormF32 {
 };
 
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
-#define PYSEQ_KERNELS(X)                  \
-  X(gemm_f32, GemmF32)                    \
-  X(rnn_cell_f32, RecurrentCellF32)       \
-  X(lstm_cell_f32, RecurrentCellF32)      \
-  X(gru_cell_f32, RecurrentCellF32)       \
-  X(attention_f32, AttentionF32)          \
-  X(softmax_f32, RowwiseF32)              \
-  X(log_softmax_f32, RowwiseF32)          \
-  X(layer_norm_f32, LayerNormF32)         \
-  X(activation_f32, ActivationF32)        \
-  X(exp_f32, PointwiseF32)                \
-  X(log_f32, PointwiseF32)                \
-  X(erf_f32, PointwiseF32)                \
+#define PYSEQ_KERNELS(X)             \
+  X(gemm_f32, GemmF32)               \
+  X(rnn_cell_f32, RecurrentCellF32)  \
+  X(lstm_cell_f32, RecurrentCellF32) \
+  X(gru_cell_f32, RecurrentCellF32)  \
+  X(attention_f32, AttentionF32)     \
+  X(softmax_f32, RowwiseF32)         \
+  X(log_softmax_f32, RowwiseF32)     \
+  X(layer_norm_f32, LayerNormF32)    \
+  X(activation_f32, ActivationF32)   \
+  X(exp_f32, PointwiseF32)           \
+  X(log_f32, PointwiseF32)           \
+  X(erf_f32, PointwiseF32)           \
   X(add_f32, BinaryF32)
 
 /// y = f(x) over n contiguous values; x may equal y.

@@ -1,0 +1,111 @@
+// exp, log, tanh, sigmoid and erf on vectors. Error budgets are in README.md and tested for every exponent of float32.
+// Polynomial coefficients are minimax fits (Lawson iterations in float64) of the functions named beside them.
+// All steps are safe without fast-math and without fused multiply-add.
+#pragma once
+
+#include "kernels/vec.h"
+
+namespace pyseq {
+namespace {
+
+constexpr float kInfinity = __builtin_inff();
+constexpr std::int32_t kSignBit = static_cast<std::int32_t>(0x80000000U);
+
+inline Float abs(Float x) {
+  return from_bits(bits(x) & ~kSignBit);
+}
+/// |magnitude| with the sign of `sign`; magnitude must not be negative.
+inline Float with_sign(Float magnitude, Float sign) {
+  return from_bits(bits(magnitude) | (bits(sign) & kSignBit));
+}
+
+/// c0 + x (c1 + x (c2 + ...))
+inline Float polynomial(Float, float c0) {
+  return broadcast(c0);
+}
+template <typename... Rest>
+inline Float polynomial(Float x, float c0, float c1, Rest... rest) {
+  return fma(x, polynomial(x, c1, rest...), broadcast(c0));
+}
+
+// ln 2 = kLn2High + kLn2Low. The high part has 9 bits, so that its product with an exponent is exact.
+constexpr float kLn2High = 0.693359375F;
+constexpr float kLn2Low = -2.12194440e-4F;
+
+/// 2^n for -126 <= n <= 127.
+inline Float power_of_two(Int n) {
+  return from_bits((n + 127) << 23);
+}
+
+/// e^x: x = n ln2 + r with |r| <= ln2 / 2, e^r = 1 + r + r² p(r).
+inline Float exp(Float x) {
+  x = max(broadcast(-104.0F), x);  // e^-104 rounds to 0; NaN stays
+  x = min(broadcast(89.0F), x);    // e^89 overflows
+  // Adding 1.5 * 2^23 rounds to an integer that stands in the low bits.
+  const Float shift = broadcast(12582912.0F);
+  const Float shifted = fma(x, broadcast(1.44269504F), shift);
+  const Int n = bits(shifted) - bits(shift);
+  const Float whole = shifted - shift;
+  Float r = fma(whole, broadcast(-kLn2High), x);
+  r = fma(whole, broadcast(-kLn2Low), r);
+  const Float p =
+      polynomial(r, 4.999999404e-01F, 1.666652113e-01F, 4.166838899e-02F, 8.368745446e-03F, 1.381453942e-03F);
+  const Float power = fma(r * r, p, r) + 1.0F;
+  const Int half = n >> 1;  // in two steps, because 2^n itself may lie outside the normal numbers
+  return power * power_of_two(half) * power_of_two(n - half);
+}
+
+/// ln x: x = 2^e (1 + f) with 1 + f in [sqrt(1/2), sqrt 2), ln(1 + f) = f - f²/2 + f³ p(f).
+inline Float log(Float x) {
+  const Int subnormal = x < 1.17549435e-38F;
+  const Float scaled = select(subnormal, x * 8388608.0F, x);
+  // Counting mantissas from sqrt(1/2) puts 1 + f into its interval.
+  constexpr std::int32_t kSqrtHalf = 0x3F3504F3;
+  const Int offset = bits(scaled) - kSqrtHalf;
+  const Int exponent = (offset >> 23) + (subnormal & -23);
+  const Float f = from_bits((offset & 0x007FFFFF) + kSqrtHalf) - 1.0F;
+  const Float e = to_float(exponent);
+  const Float p = polynomial(f, 3.333331645e-01F, -2.500081062e-01F, 2.000228614e-01F, -1.662455350e-01F,
+                             1.418119222e-01F, -1.312875450e-01F, 1.288164705e-01F, -7.859611511e-02F);
+  const Float square = f * f;
+  Float small = fma(e, broadcast(kLn2Low), square * f * p);
+  small = fma(square, broadcast(-0.5F), small);
+  Float result = fma(e, broadcast(kLn2High), f + small);
+  result = select(x == kInfinity, x, result);
+  result = select(x == 0.0F, broadcast(-kInfinity), result);
+  return select(x >= 0.0F, result, broadcast(__builtin_nanf("")));  // negative or NaN
+}
+
+/// x + x³ p(x²) near 0, else 1 - 2 / (e^2|x| + 1) with the sign of x.
+inline Float tanh(Float x) {
+  const Float a = abs(x);
+  const Float square = a * a;
+  const Float p =
+      polynomial(square, -3.333328366e-01F, 1.333149076e-01F, -5.374349654e-02F, 2.065058611e-02F, -5.717044696e-03F);
+  const Float near = fma(a * square, p, a);
+  const Float far = 1.0F - 2.0F / (exp(a + a) + 1.0F);
+  return with_sign(select(a < 0.625F, near, far), x);
+}
+
+/// 1 / (1 + e^-x), as e^x / (1 + e^x) below 0, which keeps its relative precision down to the subnormal numbers.
+inline Float sigmoid(Float x) {
+  const Float z = exp(-abs(x));
+  return select(x < 0.0F, z, broadcast(1.0F)) / (1.0F + z);
+}
+
+/// x + x p(x²) near 0, else 1 - e^q(|x|) with the sign of x, where q fits the logarithm of erfc.
+inline Float erf(Float x) {
+  const Float a = abs(x);
+  const Float square = a * a;
+  const Float p = polynomial(square, 1.283791512e-01F, -3.761250079e-01F, 1.128187999e-01F, -2.676845901e-02F,
+                             4.995317198e-03F, -5.999365821e-04F);
+  const Float near = fma(a, p, a);
+  const Float bounded = min(broadcast(4.0F), a);  // erf rounds to 1 from 3.92 on
+  const Float q = polynomial(bounded, -1.664471638e-04F, -1.127797246e+00F, -6.369760633e-01F, -1.041136831e-01F,
+                             2.231521532e-02F, -3.065490862e-03F, 1.982197282e-04F);
+  const Float far = 1.0F - exp(q);
+  return with_sign(select(a < 0.921875F, near, far), x);
+}
+
+}  // namespace
+}  // namespace pyseq

@@ -1,0 +1,187 @@
+// One vector of float32 or int32 as wide as the tier allows, and the few operations on it that need intrinsics.
+// Everything else is plain arithmetic on GCC/Clang vector extensions.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace pyseq {
+namespace {
+
+#if defined(PYSEQ_TIER_v4)
+constexpr int kLanes = 16;
+#elif defined(PYSEQ_TIER_v3)
+constexpr int kLanes = 8;
+#else  // v2, neon
+constexpr int kLanes = 4;
+#endif
+
+template <typename T, int N>
+struct VecOf {
+  typedef T type __attribute__((vector_size(N * sizeof(T))));
+  // The same vector at an address that is aligned to T alone.
+  typedef T unaligned __attribute__((vector_size(N * sizeof(T)), aligned(sizeof(T)), may_alias));
+};
+template <typename T, int N>
+using Vec = typename VecOf<T, N>::type;
+
+using Float = Vec<float, kLanes>;
+using Int = Vec<std::int32_t, kLanes>;  // also the result of comparisons: -1 where true, 0 where false
+
+// `value - 0` folds into one broadcast load; `value + 0` would have to turn -0 into +0.
+inline Float broadcast(float value) {
+  return value - Float{};
+}
+inline Int broadcast(std::int32_t value) {
+  return value - Int{};
+}
+
+inline Int bits(Float v) {
+  return (Int)v;
+}
+inline Float from_bits(Int v) {
+  return (Float)v;
+}
+inline Float to_float(Int v) {
+  return __builtin_convertvector(v, Float);
+}
+
+inline Float select(Int mask, Float if_true, Float if_false) {
+  return mask ? if_true : if_false;
+}
+
+inline Int lane_numbers() {
+  Int numbers{};
+#pragma GCC unroll 16
+  for (int lane = 0; lane < kLanes; ++lane) numbers[lane] = lane;
+  return numbers;
+}
+/// True in lanes 0 .. count - 1.
+inline Int first_lanes(std::int64_t count) {
+  const std::int32_t bounded = count < kLanes ? static_cast<std::int32_t>(count) : kLanes;
+  return lane_numbers() < broadcast(bounded);
+}
+
+// Named intrinsics. fma(a, b, c) = a * b + c, with one rounding except on v2, which has no such instruction.
+// min and max return b when either operand is NaN.
+#if defined(PYSEQ_TIER_v4)
+inline Float fma(Float a, Float b, Float c) {
+  return (Float)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+// With a full mask, since GCC 12 warns of an uninitialised value inside the unmasked form; the instruction is the same.
+inline Float min(Float a, Float b) {
+  return (Float)_mm512_maskz_min_ps(0xFFFF, (__m512)a, (__m512)b);
+}
+inline Float max(Float a, Float b) {
+  return (Float)_mm512_maskz_max_ps(0xFFFF, (__m512)a, (__m512)b);
+}
+inline __mmask16 mask_bits(std::int64_t count) {
+  return static_cast<__mmask16>(_bzhi_u32(0xFFFF, static_cast<unsigned>(count)));
+}
+inline Float load_masked(const float* p, std::int64_t count) {
+  return (Float)_mm512_maskz_loadu_ps(mask_bits(count), p);
+}
+inline void store_masked(float* p, Float v, std::int64_t count) {
+  _mm512_mask_storeu_ps(p, mask_bits(count), (__m512)v);
+}
+#elif defined(PYSEQ_TIER_v3)
+inline Float fma(Float a, Float b, Float c) {
+  return (Float)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+inline Float min(Float a, Float b) {
+  return (Float)_mm256_min_ps((__m256)a, (__m256)b);
+}
+inline Float max(Float a, Float b) {
+  return (Float)_mm256_max_ps((__m256)a, (__m256)b);
+}
+inline Float load_masked(const float* p, std::int64_t count) {
+  return (Float)_mm256_maskload_ps(p, (__m256i)first_lanes(count));
+}
+inline void store_masked(float* p, Float v, std::int64_t count) {
+  _mm256_maskstore_ps(p, (__m256i)first_lanes(count), (__m256)v);
+}
+#else
+#if defined(PYSEQ_TIER_v2)
+inline Float fma(Float a, Float b, Float c) {
+  return a * b + c;
+}
+inline Float min(Float a, Float b) {
+  return (Float)_mm_min_ps((__m128)a, (__m128)b);
+}
+inline Float max(Float a, Float b) {
+  return (Float)_mm_max_ps((__m128)a, (__m128)b);
+}
+#elif defined(PYSEQ_TIER_neon)
+inline Float fma(Float a, Float b, Float c) {
+  return (Float)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+inline Float min(Float a, Float b) {
+  return a < b ? a : b;
+}
+inline Float max(Float a, Float b) {
+  return a > b ? a : b;
+}
+#else
+#error "vec.h: unknown tier"
+#endif
+// No masked memory access in these tiers: lane by lane.
+inline Float load_masked(const float* p, std::int64_t count) {
+  Float v{};
+#pragma GCC unroll 4
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (lane < count) v[lane] = p[lane];
+  }
+  return v;
+}
+inline void store_masked(float* p, Float v, std::int64_t count) {
+#pragma GCC unroll 4
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (lane < count) p[lane] = v[lane];
+  }
+}
+#endif
+
+inline Float load(const float* p) {
+  return *reinterpret_cast<const VecOf<float, kLanes>::unaligned*>(p);
+}
+inline void store(float* p, Float v) {
+  *reinterpret_cast<VecOf<float, kLanes>::unaligned*>(p) = v;
+}
+
+/// The first `count` lanes, zeros beyond; touches no memory beyond. Any count: 0 gives zeros, kLanes or more all lanes.
+inline Float load(const float* p, std::int64_t count) {
+  return count >= kLanes ? load(p) : count > 0 ? load_masked(p, count) : Float{};
+}
+inline void store(float* p, Float v, std::int64_t count) {
+  if (count >= kLanes) {
+    store(p, v);
+  } else if (count > 0) {
+    store_masked(p, v, count);
+  }
+}
+
+// Reductions over lanes by halving, always in the same order.
+inline float sum_of_lanes(Float v) {
+#pragma GCC unroll 4
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+    for (int lane = 0; lane < half; ++lane) v[lane] += v[lane + half];
+  }
+  return v[0];
+}
+inline float max_of_lanes(Float v) {
+#pragma GCC unroll 4
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+    for (int lane = 0; lane < half; ++lane) v[lane] = v[lane] > v[lane + half] ? v[lane] : v[lane + half];
+  }
+  return v[0];
+}
+
+}  // namespace
+}  // namespace pyseq

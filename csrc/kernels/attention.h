@@ -179,7 +179,7 @@ void attention_f32(const AttentionF32* args) {
   const std::int64_t groups = (args->rows + kTileRows - 1) / kTileRows;
   const std::int64_t rows_per_group = groups == 0 ? 0 : (args->rows + groups - 1) / groups;
   for (std::int64_t row = 0; row < args->rows; row += rows_per_group) {
-    float* products = args->scratch + kTileRows * kChunk;
+    float* products = args->scratch + rows_per_group * kChunk;
     attend({*args, row, smaller(rows_per_group, args->rows - row), args->scratch, products, {}, {}});
   }
 }

@@ -59,14 +59,14 @@ struct AttentionF32 {
   float* weights;  // [rows, weights_stride] or null; entries from key_counts[r] to weights_count are set to zero
   std::int64_t weights_stride;
   std::int64_t weights_count;
-  float* scratch;  // attention_scratch_size(value_dim) values
+  float* scratch;  // attention_scratch_size(rows, value_dim) values
 };
 constexpr std::int64_t kAttentionKeyChunk = 256;
 constexpr std::int64_t kAttentionKeyBlock = 32;
 constexpr std::int64_t kAttentionMaxRows = 12;  // that a tier takes together
 /// Scores of one chunk and one row of sums, for each of the rows taken together.
-static constexpr std::int64_t attention_scratch_size(std::int64_t value_dim) {
-  return kAttentionMaxRows * (kAttentionKeyChunk + value_dim);
+static constexpr std::int64_t attention_scratch_size(std::int64_t rows, std::int64_t value_dim) {
+  return (rows < kAttentionMaxRows ? rows : kAttentionMaxRows) * (kAttentionKeyChunk + value_dim);
 }
 
 /// Row-wise reductions: x and y are [rows, columns], contiguous.

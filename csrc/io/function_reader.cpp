@@ -1,6 +1,5 @@
 #include "io/function_reader.h"
 
-#include <algorithm>
 #include <set>
 #include <string>
 #include <utility>
@@ -12,16 +11,9 @@
 namespace pyseq {
 namespace {
 
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-bool is_identifier(std::string_view name) {
-  return !name.empty() && is_letter(name[0]) &&
-         std::all_of(name.begin(), name.end(), [](char c) { return is_letter(c) || is_digit(c); });
+/// Names a size that inputs share. Told apart from a number by its first character.
+bool is_dim_name(std::string_view name) {
+  return !name.empty() && !(name[0] >= '0' && name[0] <= '9');
 }
 
 class FunctionReader {
@@ -64,7 +56,7 @@ class FunctionReader {
   static std::string read_dim(const Json& value, const std::string& where) {
     if (value.is_number()) return std::to_string(read_integer(value, where, "an entry of dims", 0));
     const std::string& name = read_text(value, where, "an entry of dims");
-    if (!is_identifier(name))
+    if (!is_dim_name(name))
       throw_format(where, "dims has an entry " + in_quotes(name) + ", expected a number or a name");
     return name;
   }
@@ -74,7 +66,7 @@ class FunctionReader {
     fields.allow_only({"name", "value"});
     const std::string& name = fields.name("name");
     if (!output_names_.insert(name).second) throw_format(fields_.where(), "two outputs " + in_quotes(name));
-    function_.outputs.emplace_back(name, read_result(fields));
+    function_.outputs.emplace_back(name, read_value(fields));
   }
 
   void read_update(const Json& value) {
@@ -86,14 +78,11 @@ class FunctionReader {
       throw_format(fields.where(), in_quotes(info.name) + " is a cache, which only its op changes");
     }
     if (!updated_.insert(state).second) throw_format(fields_.where(), "two updates of state " + in_quotes(info.name));
-    function_.updates.emplace_back(state, read_result(fields));
+    function_.updates.emplace_back(state, read_value(fields));
   }
 
-  /// What leaves a function is row-major, so that callers may read it.
-  ValueRef read_result(const ObjectReader& fields) const {
-    const ValueRef reference = references_.read_tensor(fields.field("value"), fields.where(), "value");
-    if (references_.packed_gates(reference) > 0) throw_format(fields.where(), "value is a packed tensor");
-    return reference;
+  ValueRef read_value(const ObjectReader& fields) const {
+    return references_.read_tensor(fields.field("value"), fields.where(), "value");
   }
 
   const ObjectReader& fields_;

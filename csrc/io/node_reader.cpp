@@ -75,21 +75,13 @@ class NodeReader {
     if (references_.is_cache(reference) != (input.kind == InputKind::cache)) {
       fail(what + (input.kind == InputKind::cache ? " is not a cache" : " is a cache, expected a tensor"));
     }
-    const int gates = references_.packed_gates(reference);
-    const int readable = input.accepts_packed ? 1 : input.pack_gates;
-    if (gates > 0 && gates != readable) {
-      fail(what + " cannot be a tensor packed with " + counted(static_cast<std::size_t>(gates), "gate"));
-    }
     return reference;
   }
 
-  /// `scan` and `repeat` get `count` tensors; those are passed on to a body, which reads them row-major.
   void read_loop_inputs(std::size_t count, const Json::array_t& inputs) {
     for (std::size_t i = 0; i < count; ++i) {
       const std::string what = "input " + std::to_string(i);
       node_.inputs.push_back(references_.read_tensor(inputs[i], fields_.where(), what));
-      if (references_.packed_gates(node_.inputs.back()) > 0)
-        fail(what + " is packed: the body must refer to it itself");
     }
   }
 

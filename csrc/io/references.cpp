@@ -93,9 +93,4 @@ bool ReferenceReader::is_cache(const ValueRef& reference) const {
   return reference.kind == ValueRef::Kind::state && symbols_.program.states[reference.index].kind == StateKind::cache;
 }
 
-int ReferenceReader::packed_gates(const ValueRef& reference) const {
-  if (reference.kind != ValueRef::Kind::weight) return 0;
-  return symbols_.program.weights[reference.index].info.panel_gates;
-}
-
 }  // namespace pyseq

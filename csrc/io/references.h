@@ -28,8 +28,6 @@ class ReferenceReader {
   DimExpr read_dim(const Json& value, std::string_view where) const { return read_dim(value, where, 1); }
 
   bool is_cache(const ValueRef& reference) const;
-  /// Gates of a weight that the file holds packed; 0 for everything else.
-  int packed_gates(const ValueRef& reference) const;
 
  private:
   ValueRef resolve(const std::string& text, std::string_view where, std::string_view what) const;

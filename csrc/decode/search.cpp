@@ -110,6 +110,10 @@ class BatchSearch {
       throw ShapeError("search: the model's attention has shape " + attention.shape().to_string() + ", expected [" +
                        std::to_string(num_rows_) + ", 1, source positions], with as many positions at every step");
     }
+    if (attention.dtype() != DType::float32) {
+      throw DTypeError(std::string("search: the model's attention is ") + dtype_name(attention.dtype()) +
+                       ", expected float32");
+    }
     // A copy: the model may use its memory again in the next step.
     attention_.push_back(attention.copy().reshaped({num_rows_, positions_}));
   }

@@ -1,0 +1,177 @@
+"""Program: a model file that runs without the Python code it was made from."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pyseq import _core
+
+Array = NDArray[Any]
+
+
+class Program:
+    """A compiled model, shared by any number of threads; made by `load` and `parse`.
+
+    Example:
+        >>> import numpy as np, pyseq
+        >>> from pyseq import nn
+        >>> program = pyseq.Program.parse(pyseq.export(nn.ReLU(), None, {"x": np.ones((2, 3), np.float32)}))
+        >>> program.run("forward", x=np.array([[-1, 1]], np.float32))
+        {'output': array([[0., 1.]], dtype=float32)}
+    """
+
+    def __init__(self, core: _core.Program, content: bytes | Path) -> None:
+        self._core = core
+        self._content = content  # the file, for save
+        self._sessions = threading.local()
+
+    @classmethod
+    def load(cls, file: str | PathLike[str], *, mmap: bool = True) -> Program:
+        """Open a program file.
+
+        Args:
+            file: its path.
+            mmap: map it into memory, so that processes share one copy; False reads it (for files that another process
+                may cut short).
+
+        Raises:
+            FormatError: what is wrong with the file.
+        """
+        return cls(_core.Program.load(Path(file), mmap), Path(file))
+
+    @classmethod
+    def parse(cls, content: bytes) -> Program:
+        """The program in the bytes of a file."""
+        return cls(_core.Program.parse(content), content)
+
+    def save(self, file: str | PathLike[str]) -> None:
+        """Write the program file: beside the target first, then renamed."""
+        content = self._content if isinstance(self._content, bytes) else self._content.read_bytes()
+        target = Path(file)
+        handle, temporary = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, target)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    def run(
+        self,
+        function: str,
+        /,
+        *,
+        state: _core.State | None = None,
+        capture: Sequence[str] = (),
+        deadline: float | None = None,
+        cancel: _core.CancelToken | None = None,
+        **inputs: Array,
+    ) -> dict[str, Array]:
+        """Run a function on arrays.
+
+        Args:
+            function: its name.
+            state: for functions that read or write state; see `new_state`. It is changed.
+            capture: module paths whose attention weights [batch, heads, queries, keys] are wanted too.
+            deadline: seconds after which the call gives up.
+            cancel: a token that makes the call stop.
+            inputs: arrays by name.
+
+        Returns:
+            the outputs by name, and the captures by path.
+
+        Raises:
+            ArgumentError: an unknown function, input or path. ShapeError, DTypeError: an input does not fit.
+            DeadlineError, CancelledError.
+        """
+        outputs, captures = self._session().run(function, inputs, state, list(capture), deadline, cancel)
+        return {**outputs, **captures}
+
+    def new_state(self, rows: int) -> _core.State:
+        """State for a number of sequences: zero carries, empty caches."""
+        return self._session().new_state(rows)
+
+    def new_session(self) -> _core.Session:
+        """A workspace of one's own: one call at a time."""
+        return _core.Session(self._core)
+
+    def _session(self) -> _core.Session:
+        """The session of this thread."""
+        session: _core.Session | None = getattr(self._sessions, "session", None)
+        if session is None:
+            session = self._sessions.session = self.new_session()
+        return session
+
+    @property
+    def core(self) -> _core.Program:
+        """The program in the core."""
+        return self._core
+
+    @property
+    def function_names(self) -> list[str]:
+        """Public functions."""
+        return list(self._core.function_names)
+
+    @property
+    def functions(self) -> list[dict[str, Any]]:
+        """Name, inputs, outputs and nodes of every function, bodies of loops included."""
+        return list(self._core.functions)
+
+    @property
+    def state(self) -> list[dict[str, Any]]:
+        """Name, kind, dtype and shape of every state."""
+        return list(self._core.state)
+
+    @property
+    def tensors(self) -> list[dict[str, Any]]:
+        """Name, dtype, shape, layout and bytes of every tensor."""
+        return list(self._core.tensors)
+
+    def tensor(self, name: str) -> Any:
+        """A tensor of the file: a read-only array, or a packed weight."""
+        return self._core.tensor(name)
+
+    @property
+    def task(self) -> dict[str, Any]:
+        """What the file is for: {"kind": "translator", ...}."""
+        task: dict[str, Any] = json.loads(self._core.task)
+        return task
+
+    @property
+    def producer(self) -> str:
+        """What wrote the file."""
+        return str(self._core.producer)
+
+    @property
+    def format_version(self) -> int:
+        """Version of the file format."""
+        return int(self._core.format_version)
+
+    @property
+    def vocabulary_names(self) -> list[str]:
+        """Names of the vocabularies."""
+        return list(self._core.vocabulary_names)
+
+    def vocabulary(self, name: str) -> _core.Vocabulary:
+        """A vocabulary by its name."""
+        return self._core.vocabulary(name)
+
+
+def _umask() -> int:
+    """The process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,1 +1,28 @@
-message(STATUS "install: to come")
+# What `cmake --install` gives C++ users: the static library, the headers and the CMake package. The wheel carries the
+# same tree in pyseq/cpp. Nothing in it holds an absolute path, so it may be moved.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+if(SKBUILD)
+  set(PYSEQ_INSTALL_PREFIX_CPP "pyseq/cpp")
+else()
+  set(PYSEQ_INSTALL_PREFIX_CPP ".")
+endif()
+# Always lib, never lib64 or lib/<triplet>: `python -m pyseq --cmake-dir` and the wheel count on it.
+set(CMAKE_INSTALL_LIBDIR lib)
+set(PYSEQ_INSTALL_LIB "${PYSEQ_INSTALL_PREFIX_CPP}/${CMAKE_INSTALL_LIBDIR}")
+set(PYSEQ_INSTALL_INCLUDE "${PYSEQ_INSTALL_PREFIX_CPP}/${CMAKE_INSTALL_INCLUDEDIR}")
+set(PYSEQ_INSTALL_CMAKE "${PYSEQ_INSTALL_LIB}/cmake/pyseq")
+
+target_include_directories(pyseq PUBLIC "$<INSTALL_INTERFACE:${PYSEQ_INSTALL_INCLUDE}>")
+install(TARGETS pyseq EXPORT pyseqTargets ARCHIVE DESTINATION "${PYSEQ_INSTALL_LIB}")
+install(EXPORT pyseqTargets NAMESPACE pyseq:: DESTINATION "${PYSEQ_INSTALL_CMAKE}")
+install(DIRECTORY csrc/include/pyseq "${CMAKE_CURRENT_BINARY_DIR}/include/pyseq"
+        DESTINATION "${PYSEQ_INSTALL_INCLUDE}" FILES_MATCHING PATTERN "*.h")
+
+set(PYSEQ_PACKAGE_DIR "${CMAKE_CURRENT_BINARY_DIR}/package")
+configure_package_config_file(csrc/cmake/pyseqConfig.cmake.in "${PYSEQ_PACKAGE_DIR}/pyseqConfig.cmake"
+                              INSTALL_DESTINATION "${PYSEQ_INSTALL_CMAKE}" NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file("${PYSEQ_PACKAGE_DIR}/pyseqConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${PYSEQ_PACKAGE_DIR}/pyseqConfig.cmake" "${PYSEQ_PACKAGE_DIR}/pyseqConfigVersion.cmake"
+        DESTINATION "${PYSEQ_INSTALL_CMAKE}")

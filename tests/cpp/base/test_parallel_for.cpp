@@ -3,7 +3,6 @@
 #include <atomic>
 #include <limits>
 #include <mutex>
-#include <numeric>
 #include <set>
 #include <stdexcept>
 

@@ -1,15 +1,12 @@
 // Threads and the life of a process: fork, refused threads, idleness, settings from the environment.
 #include <doctest/doctest.h>
-#include <sched.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <ctime>
 #include <fstream>
-#include <numeric>
 
-#include "base/cpus.h"
 #include "base/threads.h"
 #include "threads_fixture.h"
 
@@ -31,16 +28,6 @@ double cpu_seconds() {
   timespec time{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
-template <typename Expected, typename Call>
-bool throws_naming(const char* name, Call call) {
-  try {
-    call();
-  } catch (const Expected& error) {
-    return std::string(error.what()).find(name) != std::string::npos;
-  }
-  return false;
 }
 
 }  // namespace

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from pyseq.dim import TraceError
-from pyseq.export.functions import call, named_outputs, takes_state
-from pyseq.export.inputs import Input
+from pyseq.exporting.functions import call, named_outputs, takes_state
+from pyseq.exporting.inputs import Input
 from pyseq.nn import Module
 from pyseq.program import Program
 from pyseq.state import State

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any, overload
 
-from pyseq.export.acceptance import accept
-from pyseq.export.inputs import Input, resolve_inputs
-from pyseq.export.trace import trace
-from pyseq.export.writer import program_bytes
+from pyseq.exporting.acceptance import accept
+from pyseq.exporting.inputs import Input, resolve_inputs
+from pyseq.exporting.trace import trace
+from pyseq.exporting.writer import program_bytes
 from pyseq.nn import Module
 from pyseq.program import Program
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyseq import _core
-from pyseq.export.inputs import Input
+from pyseq.exporting.inputs import Input
 from pyseq.tracing import FunctionRecorder, ProgramRecorder, function_json
 
 FORMAT_VERSION = 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pyseq import _core
-from pyseq.export.functions import call, named_outputs, takes_state
-from pyseq.export.inputs import Input
+from pyseq.exporting.functions import call, named_outputs, takes_state
+from pyseq.exporting.inputs import Input
 from pyseq.nn import Module
 from pyseq.state import State
 from pyseq.tensor import recording

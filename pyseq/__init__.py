@@ -1,0 +1,118 @@
+"""pyseq: sequence models on the CPU.
+
+`pyseq.ops` computes on arrays, `pyseq.nn` composes models, `pyseq.export` writes one as a file that runs from Python and
+from C++, `pyseq.load` opens such files and the model folders of other projects.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from pyseq._core import (
+    ArgumentError,
+    CancelledError,
+    CancelToken,
+    DeadlineError,
+    DTypeError,
+    Error,
+    FormatError,
+    OutOfRangeError,
+    ShapeError,
+    UnsupportedError,
+    __version__,
+    active_isa,
+    available_isas,
+    build_info,
+    compiled_isas,
+    num_threads,
+    openmp_runtimes,
+    set_isa,
+    set_num_threads,
+    set_thread_backend,
+    thread_backend,
+    usable_cpus,
+)
+
+if TYPE_CHECKING:
+    from pyseq import decode, nn, ops, text
+    from pyseq.control import repeat, scan
+    from pyseq.dim import Dim, TraceError
+    from pyseq.exporting import Input, export
+    from pyseq.loading import load
+    from pyseq.program import Program
+    from pyseq.state import State
+    from pyseq.tensor import Buffer, Parameter, Tensor
+
+# Imported when they are first used: `import pyseq` alone loads the core and NumPy.
+_MODULES = ("decode", "nn", "ops", "text")
+_NAMES = {
+    "Buffer": "pyseq.tensor",
+    "Dim": "pyseq.dim",
+    "Input": "pyseq.exporting",
+    "Parameter": "pyseq.tensor",
+    "Program": "pyseq.program",
+    "State": "pyseq.state",
+    "Tensor": "pyseq.tensor",
+    "TraceError": "pyseq.dim",
+    "export": "pyseq.exporting",
+    "load": "pyseq.loading",
+    "repeat": "pyseq.control",
+    "scan": "pyseq.control",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"pyseq.{name}")
+    if name in _NAMES:
+        value = getattr(importlib.import_module(_NAMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'pyseq' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "ArgumentError",
+    "Buffer",
+    "CancelToken",
+    "CancelledError",
+    "DTypeError",
+    "DeadlineError",
+    "Dim",
+    "Error",
+    "FormatError",
+    "Input",
+    "OutOfRangeError",
+    "Parameter",
+    "Program",
+    "ShapeError",
+    "State",
+    "Tensor",
+    "TraceError",
+    "UnsupportedError",
+    "__version__",
+    "active_isa",
+    "available_isas",
+    "build_info",
+    "compiled_isas",
+    "decode",
+    "export",
+    "load",
+    "nn",
+    "num_threads",
+    "openmp_runtimes",
+    "ops",
+    "repeat",
+    "scan",
+    "set_isa",
+    "set_num_threads",
+    "set_thread_backend",
+    "text",
+    "thread_backend",
+    "usable_cpus",
+]

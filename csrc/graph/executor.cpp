@@ -1,0 +1,67 @@
+#include "graph/executor.h"
+
+#include "graph/control_flow.h"
+
+namespace pyseq {
+
+Frame::Frame(const CompiledFunction& function, const FunctionPlan& plan, std::byte* memory)
+    : function_(function), plan_(plan), memory_(memory), slots_(plan.slots.size()) {
+  for (std::size_t i = function.inputs.size(); i < slots_.size(); ++i) {
+    if (plan.offsets[i] == FunctionPlan::kOutside) continue;
+    slots_[i] = Tensor::view(plan.slots[i].dtype, plan.slots[i].shape, memory + plan.offsets[i]);
+  }
+}
+
+void Executor::run(Frame& frame) {
+  const std::vector<CompiledNode>& nodes = frame.function().nodes;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    limits_.check();
+    const PlannedNode& planned = frame.plan().nodes[i];
+    for (const int slot : planned.slots) {
+      if (slot < 0 || frame.plan().offsets[slot] != FunctionPlan::kOutside) continue;
+      frame.slot(slot) = Tensor::empty(frame.plan().slots[slot].dtype, frame.plan().slots[slot].shape);
+    }
+    if (planned.loop) {
+      run_loop_node(nodes[i], planned, frame);
+    } else {
+      run_op(nodes[i], planned, frame);
+    }
+  }
+}
+
+const Tensor& Executor::read(const Frame& frame, const Operand& operand) const {
+  switch (operand.ref.kind) {
+    case ValueRef::Kind::value:
+      return frame.slot(operand.ref.index);
+    case ValueRef::Kind::weight:
+      return operand.weight;
+    case ValueRef::Kind::state:
+      return state_.tensors[operand.ref.index];
+    case ValueRef::Kind::rows:
+      return state_.row_map;
+    case ValueRef::Kind::absent:
+      break;
+  }
+  return absent_;
+}
+
+void Executor::run_op(const CompiledNode& node, const PlannedNode& planned, Frame& frame) {
+  inputs_.clear();
+  outputs_.clear();
+  caches_.clear();
+  for (const Operand& operand : node.inputs) inputs_.push_back(read(frame, operand));
+  for (const int slot : planned.slots) outputs_.push_back(slot < 0 ? Tensor() : frame.slot(slot));
+  for (const int cache : node.caches) caches_.push_back(state_.caches[cache].get());
+  scratch_.reset();
+  OpCall call{{node.label, inputs_, caches_, node.attrs ? *node.attrs : *planned.attrs}, outputs_, scratch_, limits_};
+  node.op->forward(call);
+}
+
+void Executor::run_loop_node(const CompiledNode& node, const PlannedNode& planned, Frame& frame) {
+  std::vector<Tensor> inputs, outputs;
+  for (const Operand& operand : node.inputs) inputs.push_back(read(frame, operand));
+  for (const int slot : planned.slots) outputs.push_back(frame.slot(slot));
+  run_loop(node, *planned.loop, inputs, outputs, frame.memory() + planned.loop_offset, *this);
+}
+
+}  // namespace pyseq

@@ -1,0 +1,11 @@
+// What a program tells about itself: its functions, their arguments and nodes.
+#pragma once
+
+#include "graph/compile.h"
+#include "io/program_spec.h"
+
+namespace pyseq {
+
+FunctionInfo describe_function(const ProgramSpec& spec, const FunctionSpec& function);
+
+}  // namespace pyseq

@@ -1,0 +1,126 @@
+#include <algorithm>
+#include <cstring>
+
+#include "base/packing.h"
+#include "graph/inspect.h"
+#include "graph/program_impl.h"
+#include "io/program_file.h"
+#include "io/safetensors.h"
+
+namespace pyseq {
+namespace {
+
+std::string join(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
+const char* state_kind_name(StateKind kind) {
+  switch (kind) {
+    case StateKind::carry:
+      return "carry";
+    case StateKind::cache:
+      return "cache";
+    case StateKind::memory:
+      return "memory";
+  }
+  return "unknown";
+}
+
+Program::Impl::Impl(ProgramSpec program_spec) : spec(std::move(program_spec)), compiled(compile_program(spec)) {
+  for (const FunctionSpec& function : spec.functions) functions.push_back(describe_function(spec, function));
+  for (const WeightSpec& weight : spec.weights) tensors.push_back(weight.info);
+}
+
+std::shared_ptr<const Program> Program::Impl::make(ProgramSpec spec) {
+  return std::shared_ptr<const Program>(new Program(std::make_unique<Impl>(std::move(spec))));
+}
+
+Program::Program(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Program::~Program() = default;
+
+std::shared_ptr<const Program> Program::load(const std::filesystem::path& file, const LoadOptions& options) {
+  const FileBytes content = open_file(file, options.mmap);
+  return parse(content.bytes, content.owner);
+}
+
+std::shared_ptr<const Program> Program::parse(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
+  if (owner == nullptr) {
+    Tensor copy = Tensor::empty(DType::uint8, {static_cast<std::int64_t>(bytes.size())});
+    if (!bytes.empty()) std::memcpy(copy.mutable_raw(), bytes.data(), bytes.size());
+    bytes = {static_cast<const std::byte*>(copy.raw()), bytes.size()};
+    owner = std::make_shared<Tensor>(std::move(copy));
+  }
+  return Impl::make(read_program(bytes, std::move(owner)));
+}
+
+std::vector<std::string> Program::function_names() const {
+  std::vector<std::string> names;
+  for (const FunctionInfo& function : impl_->functions) {
+    if (function.is_public) names.push_back(function.name);
+  }
+  return names;
+}
+
+bool Program::has_function(std::string_view name) const {
+  const auto found = impl_->compiled.function_index.find(name);
+  return found != impl_->compiled.function_index.end() && impl_->functions[found->second].is_public;
+}
+
+const FunctionInfo& Program::function(std::string_view name) const {
+  if (!has_function(name)) {
+    throw ValueError("the program has no function \"" + std::string(name) + "\"; it has " + join(function_names()));
+  }
+  return impl_->functions[impl_->compiled.function_index.find(name)->second];
+}
+
+const std::vector<FunctionInfo>& Program::functions() const {
+  return impl_->functions;
+}
+
+const std::vector<StateInfo>& Program::state() const {
+  return impl_->spec.states;
+}
+
+const std::vector<TensorInfo>& Program::tensors() const {
+  return impl_->tensors;
+}
+
+const std::string& Program::task() const {
+  return impl_->spec.task;
+}
+
+const std::string& Program::producer() const {
+  return impl_->spec.producer;
+}
+
+int Program::format_version() const {
+  return impl_->spec.format;
+}
+
+std::shared_ptr<const Vocabulary> Program::vocabulary(std::string_view name) const {
+  const auto found = impl_->spec.vocabularies.find(name);
+  if (found == impl_->spec.vocabularies.end()) {
+    throw ValueError("the program has no vocabulary \"" + std::string(name) + "\"; it has " + join(vocabulary_names()));
+  }
+  return found->second;
+}
+
+std::vector<std::string> Program::vocabulary_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, vocabulary] : impl_->spec.vocabularies) names.push_back(name);
+  return names;
+}
+
+Tensor Program::tensor(std::string_view name) const {
+  const auto& weights = impl_->spec.weights;
+  const auto found =
+      std::find_if(weights.begin(), weights.end(), [&](const WeightSpec& weight) { return weight.info.name == name; });
+  if (found == weights.end()) throw ValueError("the program has no tensor \"" + std::string(name) + "\"");
+  return found->tensor.is_packed() ? unpack_weight(found->tensor) : found->tensor;
+}
+
+}  // namespace pyseq

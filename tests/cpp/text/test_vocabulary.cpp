@@ -1,0 +1,62 @@
+#include "pyseq/vocabulary.h"
+
+#include <doctest/doctest.h>
+
+using namespace pyseq;
+
+namespace {
+
+using Ids = std::vector<std::int64_t>;
+using Units = std::vector<std::string>;
+
+const Vocabulary kCharacters({"<unk>", "a", "\u00E9", "\U0001F600"}, TextUnit::character, 0);
+const Vocabulary kWords({"the", "cat", "<unk>"}, TextUnit::word, 2);
+
+}  // namespace
+
+TEST_CASE("characters are code points") {
+  CHECK(kCharacters.split("a\u00E9\U0001F600 z") == Units{"a", "\u00E9", "\U0001F600", " ", "z"});
+  CHECK(kCharacters.encode("a\u00E9\U0001F600 z") == Ids{1, 2, 3, 0, 0});
+  CHECK(kCharacters.encode("").empty());
+  CHECK(kCharacters.decode(Ids{1, 3, 2, 1}) == "a\U0001F600\u00E9a");
+}
+
+TEST_CASE("words are runs of non-space") {
+  CHECK(kWords.split(" the\tcat \u00A0sat\u3000\n") == Units{"the", "cat", "sat"});
+  CHECK(kWords.split(" \n\u2003").empty());
+  CHECK(kWords.encode("cat the dog") == Ids{1, 0, 2});
+  CHECK(kWords.decode(Ids{0, 1}) == "the cat");
+  CHECK(kWords.decode(Ids{}) == "");
+}
+
+TEST_CASE("tokens and ids") {
+  CHECK(kWords.size() == 3);
+  CHECK(kWords.token(1) == "cat");
+  CHECK(kWords.find("cat") == 1);
+  CHECK(kWords.find("dog") == std::nullopt);
+  CHECK(kWords.unknown() == 2);
+  CHECK(kCharacters.unit() == TextUnit::character);
+  CHECK_THROWS_AS(kWords.token(3), IndexError);
+  CHECK_THROWS_AS(kWords.token(-1), IndexError);
+  CHECK_THROWS_AS(kWords.decode(Ids{0, 3}), IndexError);
+}
+
+TEST_CASE("without an unknown token, a missing one is an error that names it") {
+  const Vocabulary strict({"a"}, TextUnit::character, std::nullopt);
+  CHECK(strict.encode("aa") == Ids{0, 0});
+  CHECK_THROWS_WITH_AS(strict.encode("ab"), "vocabulary: 'b' is not in it, and it has no unknown token", IndexError);
+}
+
+TEST_CASE("text that is not UTF-8 is refused") {
+  CHECK_THROWS_WITH_AS(kCharacters.encode("a\xFF"), "vocabulary: the text is not UTF-8 (byte 1)", ValueError);
+  CHECK_THROWS_AS(kWords.split("the \xC3"), ValueError);
+}
+
+TEST_CASE("impossible vocabularies are refused") {
+  CHECK_THROWS_WITH_AS(Vocabulary({"a", "b", "a"}, TextUnit::word, std::nullopt),
+                       "vocabulary: tokens 0 and 2 are both 'a'", ValueError);
+  CHECK_THROWS_AS(Vocabulary({"a"}, TextUnit::word, 1), ValueError);
+  CHECK_THROWS_AS(Vocabulary({"a"}, TextUnit::word, -1), ValueError);
+  CHECK_THROWS_AS(Vocabulary({"\xFF"}, TextUnit::word, std::nullopt), ValueError);
+  CHECK(Vocabulary({}, TextUnit::word, std::nullopt).size() == 0);
+}

@@ -37,8 +37,10 @@ class KvCache {
 
   /// Row r of the result is row parents[r]; the number of rows may change. IndexError: a parent out of range.
   void reorder(std::span<const std::int64_t> parents);
-  /// Forgets positions from `length` on, in every row that has more.
+  /// Forgets positions from `length` on, in every row that has more. ValueError: a negative length.
   void truncate(std::int64_t length);
+  /// The same with a length per row: takes back an append.
+  void truncate(std::span<const std::int64_t> lengths);
 
   /// Pointers for attention_f32, one per block of 32 positions of `row`: key panel and values of `head`.
   void blocks(std::int64_t row, std::int64_t head, std::vector<const float*>& keys,

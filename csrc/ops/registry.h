@@ -67,7 +67,7 @@ struct TensorType {
 
 /// What a shape rule and a forward see. Inputs follow OpDef::inputs without the caches; caches follow in their order.
 struct OpArgs {
-  std::string_view label;  // module path or op name: starts every error message
+  std::string_view label;          // module path or op name: starts every error message
   std::span<const Tensor> inputs;  // an absent optional input is undefined
   std::span<KvCache* const> caches;
   const Attrs& attrs;
@@ -103,11 +103,14 @@ std::span<const OpDef> all_ops();
 /// UnsupportedError: no such op (names the nearest ones).
 const OpDef& find_op(std::string_view name);
 
-/// Named attributes -> Attrs: defaults filled in, an integer accepted for a real. ValueError: unknown, missing, wrong type.
+/// Named attributes -> Attrs: defaults filled in, an integer accepted for a real. ValueError: unknown, missing, wrong
+/// type.
 Attrs normalize_attrs(const OpDef& op, std::span<const std::pair<std::string, AttrValue>> named,
                       std::string_view label);
 
-/// Runs one op eagerly: checks, allocates outputs, computes. `want` selects optional outputs (empty: none of them).
+/// Runs one op eagerly: checks, allocates outputs, computes. Trailing absent inputs may be left out. `want_optional`
+/// has one flag per optional output, in their order (empty: none of them); the result has every output, unwanted ones
+/// undefined.
 std::vector<Tensor> run_op(const OpDef& op, std::span<const Tensor> inputs, std::span<KvCache* const> caches,
                            const Attrs& attrs, std::span<const bool> want_optional, const RunLimits& limits,
                            std::string_view label = {});

@@ -1,0 +1,178 @@
+// Element by element: add, multiply, add_integer and the activation functions.
+#include <algorithm>
+
+#include "base/threads.h"
+#include "kernels/dispatch.h"
+#include "ops/activations.h"
+#include "ops/checks.h"
+#include "ops/cost.h"
+#include "ops/families.h"
+
+namespace pyseq {
+namespace {
+
+constexpr std::int64_t kSimpleGrain = 16384;         // values per chunk where memory is the limit
+constexpr std::int64_t kTranscendentalGrain = 4096;  // and where arithmetic is
+
+// ---- add, multiply: b has a's shape, or a suffix of it, and is then repeated.
+
+bool is_suffix(const Shape& suffix, const Shape& shape) {
+  return suffix.rank() <= shape.rank() && std::equal(suffix.begin(), suffix.end(), shape.end() - suffix.rank());
+}
+
+void infer_binary(const OpArgs& args, std::span<TensorType> outputs) {
+  const Tensor& a = args.inputs[0];
+  const Tensor& b = args.inputs[1];
+  check_dtype(args.label, "a", a, DType::float32);
+  check_dtype(args.label, "b", b, DType::float32);
+  if (!is_suffix(b.shape(), a.shape())) {
+    throw_shape(args.label, "b", "shape " + b.shape().to_string(),
+                "the shape of a " + a.shape().to_string() + " or its last dimensions");
+  }
+  outputs[0] = {DType::float32, a.shape()};
+}
+
+void multiply_values(const BinaryF32& block) {
+  for (std::int64_t row = 0; row < block.n; row += block.period) {
+    for (std::int64_t i = 0; i < block.period; ++i) block.y[row + i] = block.a[row + i] * block.b[i];
+  }
+}
+
+/// Cuts an element-wise operation into chunks: between repetitions of b when it repeats, else anywhere.
+template <typename Kernel>
+void forward_binary(OpCall& call, Kernel kernel) {
+  const std::int64_t n = call.inputs[0].num_elements(), period = call.inputs[1].num_elements();
+  if (n == 0) return;
+  const float* a = call.inputs[0].data<float>();
+  const float* b = call.inputs[1].data<float>();
+  float* y = call.outputs[0].mutable_data<float>();
+  if (period == n) {
+    parallel_for(n, kSimpleGrain, [&](std::int64_t begin, std::int64_t end) {
+      kernel({.n = end - begin, .period = end - begin, .a = a + begin, .b = b + begin, .y = y + begin});
+    });
+  } else {
+    parallel_for(n / period, kSimpleGrain / period + 1, [&](std::int64_t begin, std::int64_t end) {
+      const std::int64_t first = begin * period;
+      kernel({.n = (end - begin) * period, .period = period, .a = a + first, .b = b, .y = y + first});
+    });
+  }
+}
+
+void forward_add(OpCall& call) {
+  forward_binary(call, [](const BinaryF32& block) { kernels().add_f32(&block); });
+}
+
+void forward_multiply(OpCall& call) {
+  forward_binary(call, multiply_values);
+}
+
+OpCost cost_simple(const OpArgs& args, std::span<const TensorType> outputs) {
+  return elementwise_cost(args, outputs, 1);
+}
+
+// ---- add_integer: x + amount, for position arithmetic inside a program.
+
+void infer_add_integer(const OpArgs& args, std::span<TensorType> outputs) {
+  check_dtype(args.label, "x", args.inputs[0], DType::int64);
+  outputs[0] = {DType::int64, args.inputs[0].shape()};
+}
+
+void forward_add_integer(OpCall& call) {
+  const auto x = call.inputs[0].values<std::int64_t>();
+  // Unsigned, because sums that leave the range must wrap and not be undefined.
+  const auto amount = static_cast<std::uint64_t>(call.attrs.integer(0));
+  std::int64_t* y = call.outputs[0].mutable_data<std::int64_t>();
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    y[i] = static_cast<std::int64_t>(static_cast<std::uint64_t>(x[i]) + amount);
+  }
+}
+
+// ---- relu, tanh, sigmoid, gelu
+
+void infer_activation(const OpArgs& args, std::span<TensorType> outputs) {
+  check_dtype(args.label, "x", args.inputs[0], DType::float32);
+  outputs[0] = {DType::float32, args.inputs[0].shape()};
+}
+
+void apply_activation(OpCall& call, Activation activation) {
+  const float* x = call.inputs[0].data<float>();
+  float* y = call.outputs[0].mutable_data<float>();
+  parallel_for(call.inputs[0].num_elements(), kTranscendentalGrain, [&](std::int64_t begin, std::int64_t end) {
+    const ActivationF32 block{.n = end - begin, .x = x + begin, .activation = activation, .y = y + begin};
+    kernels().activation_f32(&block);
+  });
+}
+
+template <Activation activation>
+void forward_activation(OpCall& call) {
+  apply_activation(call, activation);
+}
+
+Activation gelu_kind(const OpArgs& args) {
+  const std::string& approximate = args.attrs.text(0);
+  if (approximate == "none") return Activation::gelu;
+  if (approximate == "tanh") return Activation::gelu_tanh;
+  throw_value(args.label, "approximate", "'" + approximate + "'", "none or tanh");
+}
+
+void infer_gelu(const OpArgs& args, std::span<TensorType> outputs) {
+  gelu_kind(args);
+  infer_activation(args, outputs);
+}
+
+void forward_gelu(OpCall& call) {
+  apply_activation(call, gelu_kind(call));
+}
+
+/// Flops of a transcendental function, counted as a polynomial of usual length.
+OpCost cost_activation(const OpArgs& args, std::span<const TensorType> outputs) {
+  return elementwise_cost(args, outputs, 20);
+}
+
+OpDef activation_op(std::string_view name, void (*forward)(OpCall&)) {
+  return {.name = name,
+          .inputs = {{"x"}},
+          .attrs = {},
+          .outputs = {{"y"}},
+          .infer = infer_activation,
+          .forward = forward,
+          .cost = cost_activation};
+}
+
+}  // namespace
+
+void add_elementwise_ops(std::vector<OpDef>& ops) {
+  ops.push_back({.name = "add",
+                 .inputs = {{"a"}, {"b"}},
+                 .attrs = {},
+                 .outputs = {{"y"}},
+                 .infer = infer_binary,
+                 .forward = forward_add,
+                 .cost = cost_simple});
+  ops.push_back({.name = "multiply",
+                 .inputs = {{"a"}, {"b"}},
+                 .attrs = {},
+                 .outputs = {{"y"}},
+                 .infer = infer_binary,
+                 .forward = forward_multiply,
+                 .cost = cost_simple});
+  ops.push_back({.name = "add_integer",
+                 .inputs = {{"x"}},
+                 .attrs = {{.name = "amount", .default_value = std::int64_t{0}, .required = true}},
+                 .outputs = {{"y"}},
+                 .infer = infer_add_integer,
+                 .forward = forward_add_integer,
+                 .cost = cost_simple});
+  ops.push_back(activation_op("relu", forward_activation<Activation::relu>));
+  ops.push_back(activation_op("tanh", forward_activation<Activation::tanh>));
+  ops.push_back(activation_op("sigmoid", forward_activation<Activation::sigmoid>));
+  ops.push_back({.name = "gelu",
+                 .inputs = {{"x"}},
+                 .attrs = {{"approximate", std::string("none")}},
+                 .outputs = {{"y"}},
+                 .infer = infer_gelu,
+                 .forward = forward_gelu,
+                 .cost = cost_activation});
+}
+
+}  // namespace pyseq

@@ -1,0 +1,20 @@
+// How each op family adds its ops to the registry.
+#pragma once
+
+#include <vector>
+
+#include "ops/registry.h"
+
+namespace pyseq {
+
+void add_attention_ops(std::vector<OpDef>& ops);
+void add_elementwise_ops(std::vector<OpDef>& ops);
+void add_embedding_ops(std::vector<OpDef>& ops);
+void add_linear_ops(std::vector<OpDef>& ops);
+void add_normalization_ops(std::vector<OpDef>& ops);
+void add_position_ops(std::vector<OpDef>& ops);
+void add_recurrent_ops(std::vector<OpDef>& ops);
+void add_softmax_ops(std::vector<OpDef>& ops);
+void add_structure_ops(std::vector<OpDef>& ops);
+
+}  // namespace pyseq

@@ -112,8 +112,11 @@ def repeat(
     loop = _Loop(recorder, "repeat")
     step = loop.bind(lambda tensors: _flat(function(_like(state, tensors))), "repeat")
     mask = None if until is None else loop.bind(lambda tensors: [until(_like(state, tensors))], "until")
-    finals, steps = _run_repeat(step, mask, [_array(s) for s in states], example_size(max_steps))
+    arrays = [_array(s) for s in states]
+    finals, steps = _run_repeat(step, mask, arrays, example_size(max_steps))
     if recorder is not None:
+        if loop.op not in loop.bodies:  # the examples halt at once: the body still has to be known
+            step(arrays)
         attributes = {"states": len(states), "max_steps": max_steps}
         outputs: list[Any] = loop.add_node(recorder, states, [], attributes, [*finals, steps])
     else:

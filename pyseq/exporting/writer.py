@@ -31,9 +31,7 @@ def program_bytes(
             {"name": name, "kind": state.kind, "dtype": state.dtype, "shape": list(state.shape)}
             for name, state in program.states.items()
         ],
-        "packed": {
-            name: {"gates": count, "shape": list(program.weights[name].shape)} for name, count in gates.items()
-        },
+        "packed": {name: {"gates": count, "shape": list(program.weights[name].shape)} for name, count in gates.items()},
         "functions": [_function(recorder, functions) for recorder in program.functions],
     }
     tensors = {

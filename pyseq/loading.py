@@ -1,0 +1,61 @@
+"""load: whatever model a path holds, as the object for its task."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+from pyseq import _core
+from pyseq.hub import FAMILIES
+from pyseq.program import Program
+from pyseq.tasks import Translator
+
+PROGRAM_FILE = "pyseq program file (.safetensors)"
+TASKS = {"translator": Translator}
+SHOWN = 8  # names of files in an error message
+
+
+def load(path: str | PathLike[str], *, mmap: bool = True) -> Translator:
+    """Open a model.
+
+    Args:
+        path: a program file (`pyseq.export`, `Translator.save`), a CTranslate2 Transformer folder, or the checkpoint of
+            the package g2p-en. Models of other projects are converted in memory.
+        mmap: map program files into memory, so that processes share one copy of the weights.
+
+    Returns:
+        the object for the model's task: a `Translator`.
+
+    Raises:
+        FormatError: the file is damaged, or nothing that is known here (the sentence lists the supported families).
+        ArgumentError: no such file or folder. UnsupportedError: a task or feature that is not known here.
+    """
+    location = Path(path)
+    program = _open(location, mmap)
+    kind = program.task.get("kind", "none")
+    if kind not in TASKS:
+        raise _core.UnsupportedError(
+            f"{location}: a program with the task {kind!r}, expected one of {', '.join(TASKS)}; "
+            "pyseq.Program.load opens any program"
+        )
+    return TASKS[kind](program)
+
+
+def _open(location: Path, mmap: bool) -> Program:
+    if not location.exists():
+        raise _core.ArgumentError(f"{location}: no such file or folder")
+    if location.is_file() and location.suffix == ".safetensors":
+        return Program.load(location, mmap=mmap)
+    for family in FAMILIES:
+        if family.recognises(location):
+            return family.convert(location)
+    supported = "; ".join([PROGRAM_FILE, *(family.description for family in FAMILIES)])
+    raise _core.FormatError(f"{location}: {_found(location)}, which is no model known here. Supported: {supported}")
+
+
+def _found(location: Path) -> str:
+    if location.is_file():
+        return f"a file {location.suffix or 'without suffix'}"
+    names = sorted(entry.name for entry in location.iterdir())
+    shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    return f"a folder with {shown}" if names else "an empty folder"

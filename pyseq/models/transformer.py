@@ -1,0 +1,196 @@
+"""The Transformer: an encoder and a decoder that attends to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyseq import nn, ops
+from pyseq.nn.attention import KeyValue
+from pyseq.state import State
+from pyseq.tensor import Tensor
+
+SINUSOIDAL = 0  # in place of a number of learned positions
+
+
+@dataclass(frozen=True)
+class TransformerOptions:
+    """Sizes and variants of a Transformer."""
+
+    source_vocabulary: int
+    target_vocabulary: int
+    width: int = 512
+    num_heads: int = 8
+    encoder_layers: int = 6
+    decoder_layers: int = 6
+    feed_forward: int = 2048
+    activation: str = "relu"
+    pre_norm: bool = False  # x + f(norm(x)) in place of norm(x + f(x))
+    encoder_norm: bool = False  # a layer norm after the last encoder layer
+    decoder_norm: bool = False
+    epsilon: float = 1e-5  # of the layer norms
+    source_scale: float = 1.0  # of the embeddings: √width in the original
+    target_scale: float = 1.0
+    # Sinusoidal positions, or tables of this many learned ones.
+    source_positions: int = SINUSOIDAL
+    target_positions: int = SINUSOIDAL
+    position_start: int = 0  # the number of the first position
+    position_layout: str = "interleaved"  # or "split"
+    position_inclusive: bool = False
+
+
+class Transformer(nn.Module):
+    """Encoder-decoder Transformer, run whole (`forward`) or step by step (`encode`, `step`).
+
+    Args:
+        options: sizes and variants.
+
+    Source:
+        Vaswani et al., "Attention is all you need" (2017).
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq.models import Transformer, TransformerOptions
+        >>> model = Transformer(TransformerOptions(10, 12, width=8, num_heads=2, encoder_layers=1, decoder_layers=1))
+        >>> tokens, lengths = np.array([[3, 4, 5]]), np.array([3])
+        >>> state = model.encode(tokens, lengths)
+        >>> model.step(np.array([[1]]), state).shape
+        (1, 1, 12)
+    """
+
+    def __init__(self, options: TransformerOptions) -> None:
+        self.options = options
+        self.encoder = TransformerEncoder(options)
+        self.decoder = TransformerDecoder(options)
+
+    def forward(self, tokens: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
+        """Logits of every next target token (teacher forcing).
+
+        Args:
+            tokens: [batch, time] int64, the source.
+            lengths: [batch] int64, its valid tokens.
+            targets: [batch, target_time] int64, start mark first.
+
+        Returns:
+            logits [batch, target_time, target_vocabulary].
+        """
+        source = self.encoder(tokens, lengths)
+        keys_values = [layer.cross_attention.project(source) for layer in self.decoder.layers]
+        logits: Tensor = self.decoder(targets, keys_values, lengths)
+        return logits
+
+    def initial_state(self, rows: Any) -> State:
+        """State before the first step: no positions, empty caches."""
+        state = State(rows)
+        state.add_carry("position", dtype="int64")
+        for layer in self.decoder.layers:
+            attention = layer.self_attention
+            state.add_cache(attention.path, attention.num_heads, attention.head_dim)
+        return state
+
+    def encode(self, tokens: Tensor, lengths: Tensor) -> State:
+        """Run the encoder and project its output to the keys and values that every step reads.
+
+        Args:
+            tokens: [batch, time] int64.
+            lengths: [batch] int64, valid tokens.
+
+        Returns:
+            the state for `step`.
+        """
+        source = self.encoder(tokens, lengths)
+        state = self.initial_state(tokens.shape[0])
+        state.memory["lengths"] = lengths
+        for layer in self.decoder.layers:
+            attention = layer.cross_attention
+            key, value = attention.project(source)
+            state.memory[f"{attention.path}.key"] = key
+            state.memory[f"{attention.path}.value"] = value
+        return state
+
+    def step(self, tokens: Tensor, state: State) -> Tensor:
+        """Logits after the next target tokens.
+
+        Args:
+            tokens: [batch, time] int64.
+            state: from `encode`; advanced.
+
+        Returns:
+            logits [batch, time, target_vocabulary].
+        """
+        keys_values = []
+        for layer in self.decoder.layers:
+            path = layer.cross_attention.path
+            keys_values.append((state.memory[f"{path}.key"], state.memory[f"{path}.value"]))
+        logits: Tensor = self.decoder(tokens, keys_values, state.memory["lengths"], state)
+        state.carry["position"] = ops.add_integer(state.carry["position"], tokens.shape[1])
+        return logits
+
+
+class TransformerEncoder(nn.Module):
+    """Embedding, positions and encoder layers."""
+
+    def __init__(self, options: TransformerOptions) -> None:
+        self.embedding = nn.Embedding(options.source_vocabulary, options.width, options.source_scale)
+        self.positions = _positions(options, options.source_positions)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                options.width,
+                options.num_heads,
+                options.feed_forward,
+                options.activation,
+                options.pre_norm,
+                options.epsilon,
+            )
+            for _ in range(options.encoder_layers)
+        )
+        self.norm = nn.LayerNorm(options.width, options.epsilon) if options.encoder_norm else None
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Tokens [batch, time], lengths [batch] -> [batch, time, width]."""
+        x: Tensor = self.positions(self.embedding(tokens))
+        for layer in self.layers:
+            x = layer(x, lengths)
+        return x if self.norm is None else self.norm(x)
+
+
+class TransformerDecoder(nn.Module):
+    """Embedding, positions, decoder layers, and the projection to logits."""
+
+    def __init__(self, options: TransformerOptions) -> None:
+        self.embedding = nn.Embedding(options.target_vocabulary, options.width, options.target_scale)
+        self.positions = _positions(options, options.target_positions)
+        self.layers = nn.ModuleList(
+            nn.TransformerDecoderLayer(
+                options.width,
+                options.num_heads,
+                options.feed_forward,
+                options.activation,
+                options.pre_norm,
+                options.epsilon,
+            )
+            for _ in range(options.decoder_layers)
+        )
+        self.norm = nn.LayerNorm(options.width, options.epsilon) if options.decoder_norm else None
+        self.projection = nn.Linear(options.width, options.target_vocabulary)
+
+    def forward(
+        self, tokens: Tensor, keys_values: list[KeyValue], lengths: Tensor, state: State | None = None
+    ) -> Tensor:
+        """Logits [batch, time, vocabulary] of a whole target, or of the next tokens of a state."""
+        offset = None if state is None else state.carry["position"]
+        rows = None if state is None else state.rows
+        x: Tensor = self.positions(self.embedding(tokens), offset)
+        for layer, source in zip(self.layers, keys_values, strict=True):
+            cache = None if state is None else state.cache[layer.self_attention.path]
+            x = layer(x, source, lengths, rows, cache)
+        if self.norm is not None:
+            x = self.norm(x)
+        logits: Tensor = self.projection(x)
+        return logits
+
+
+def _positions(options: TransformerOptions, learned: int) -> nn.Module:
+    if learned > SINUSOIDAL:
+        return nn.LearnedPositions(learned, options.width, options.position_start)
+    return nn.SinusoidalPositions(options.position_start, options.position_layout, inclusive=options.position_inclusive)

@@ -33,10 +33,10 @@ struct RecurrentCellF32 {
   std::int64_t x_stride;
   const float* h_gates;
   std::int64_t h_stride;
-  const float* h_prev;  // [rows, units] at stride state_stride
+  const float* h_prev;  // [rows, units] at prev_stride, as c_prev
   const float* c_prev;  // LSTM only
   std::int64_t prev_stride;
-  float* h;
+  float* h;  // [rows, units] at state_stride, as c
   float* c;  // LSTM only
   std::int64_t state_stride;
   Activation activation;  // plain RNN only: tanh or relu

@@ -1,0 +1,161 @@
+// The error budgets of csrc/kernels/README.md, over every exponent of float32.
+#include "fixture.h"
+
+namespace pyseq {
+namespace {
+
+/// Every exponent (subnormal numbers included) with about 2000 mantissas and both signs. A prime number of values, so
+/// that the last vector is a partial one.
+const Buffer& sample() {
+  static const Buffer values = [] {
+    std::vector<float> numbers;
+    for (std::uint32_t exponent = 0; exponent < 255; ++exponent) {
+      for (std::uint32_t mantissa = exponent; mantissa < 1U << 23; mantissa += 4217) {
+        const auto value = std::bit_cast<float>(exponent << 23 | mantissa);
+        numbers.push_back(value);
+        numbers.push_back(-value);
+      }
+    }
+    numbers.push_back(0.0F);
+    return Buffer(numbers);
+  }();
+  return values;
+}
+
+/// |got - expected| in units of the last place that float32 has at `expected`.
+double ulp_error(float got, double expected) {
+  const auto rounded = static_cast<float>(expected);
+  if (std::isnan(expected)) return std::isnan(got) ? 0.0 : kInf;
+  if (got == rounded) return 0.0;
+  if (std::isinf(rounded) || std::isinf(got) || std::isnan(got)) {
+    // Beside the threshold of overflow: judged as if the exponents went on.
+    const double largest = std::numeric_limits<float>::max();
+    return std::isinf(rounded) && std::abs(got) == largest ? 1.0 : kInf;
+  }
+  const double magnitude = std::max(std::abs(expected), double{std::numeric_limits<float>::min()});
+  return std::abs(got - expected) / std::ldexp(1.0, std::ilogb(magnitude) - 23);
+}
+
+struct Worst {
+  double error = 0.0;
+  float x = 0.0F;
+};
+
+template <typename Reference>
+Worst worst(const Buffer& x, const Buffer& y, Reference reference) {
+  Worst found;
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    const double error = ulp_error(y[i], reference(double{x[i]}));
+    if (error > found.error) found = {error, x[i]};
+  }
+  return found;
+}
+
+using Function = void (*KernelTable::*)(const PointwiseF32*);
+
+template <typename Reference>
+void check_budget(Function function, Reference reference, double budget) {
+  for_each_tier([&](const KernelTable& table) {
+    Buffer y(sample().size());
+    const PointwiseF32 args{y.size(), sample().data(), y.data()};
+    (table.*function)(&args);
+    const Worst found = worst(sample(), y, reference);
+    CAPTURE(found.x);
+    CHECK(found.error <= budget);
+  });
+}
+
+template <typename Reference>
+void check_budget(Activation activation, Reference reference, double budget) {
+  for_each_tier([&](const KernelTable& table) {
+    Buffer y(sample().size());
+    const ActivationF32 args{y.size(), sample().data(), activation, y.data()};
+    table.activation_f32(&args);
+    const Worst found = worst(sample(), y, reference);
+    CAPTURE(found.x);
+    CHECK(found.error <= budget);
+  });
+}
+
+TEST_CASE("exp") {
+  check_budget(&KernelTable::exp_f32, [](double x) { return std::exp(x); }, 1.5);
+}
+TEST_CASE("log") {
+  check_budget(&KernelTable::log_f32, [](double x) { return std::log(x); }, 1.5);
+}
+TEST_CASE("erf") {
+  check_budget(&KernelTable::erf_f32, [](double x) { return std::erf(x); }, 2.0);
+}
+TEST_CASE("tanh") {
+  check_budget(Activation::tanh, [](double x) { return std::tanh(x); }, 2.0);
+}
+TEST_CASE("sigmoid") {
+  check_budget(Activation::sigmoid, [](double x) { return sigmoid(x); }, 2.5);
+}
+
+/// f of a few values by one tier.
+std::vector<float> apply(const KernelTable& table, Function function, const std::vector<float>& x) {
+  std::vector<float> y(x.size());
+  const PointwiseF32 args{static_cast<std::int64_t>(x.size()), x.data(), y.data()};
+  (table.*function)(&args);
+  return y;
+}
+
+TEST_CASE("exp, log and erf at special values") {
+  for_each_tier([](const KernelTable& table) {
+    const std::vector<float> x{0.0F, -0.0F, kInf, -kInf, kNan, 1.0F, -1.0F};
+    const std::vector<float> e = apply(table, &KernelTable::exp_f32, x);
+    CHECK(e[0] == 1.0F);
+    CHECK(e[1] == 1.0F);
+    CHECK(e[2] == kInf);
+    CHECK(e[3] == 0.0F);
+    CHECK(std::isnan(e[4]));
+    // The last finite value, the first overflow, the smallest results and what rounds to nothing.
+    const std::vector<float> ends =
+        apply(table, &KernelTable::exp_f32, {88.72283F, 88.72284F, -87.5F, -103.0F, -104.0F});
+    CHECK(ends[0] == doctest::Approx(3.40279e38F).epsilon(1e-5));
+    CHECK(ends[1] == kInf);
+    CHECK(ends[2] == static_cast<float>(std::exp(-87.5)));
+    CHECK(ends[3] == std::numeric_limits<float>::denorm_min());
+    CHECK(ends[4] == 0.0F);
+
+    const std::vector<float> l = apply(table, &KernelTable::log_f32, x);
+    CHECK(l[0] == -kInf);
+    CHECK(l[1] == -kInf);
+    CHECK(l[2] == kInf);
+    CHECK(std::isnan(l[3]));
+    CHECK(std::isnan(l[4]));
+    CHECK(same_bits(&l[5], &x[0], 1));  // log 1 = +0
+    CHECK(std::isnan(l[6]));
+
+    const std::vector<float> f = apply(table, &KernelTable::erf_f32, x);
+    CHECK(same_bits(f.data(), x.data(), 2));  // the sign of zero stays
+    CHECK(f[2] == 1.0F);
+    CHECK(f[3] == -1.0F);
+    CHECK(std::isnan(f[4]));
+  });
+}
+
+TEST_CASE("tanh and sigmoid at special values") {
+  for_each_tier([](const KernelTable& table) {
+    const std::vector<float> x{0.0F, -0.0F, kInf, -kInf, kNan, -100.0F};
+    std::vector<float> y(x.size());
+    const ActivationF32 tanh_args{6, x.data(), Activation::tanh, y.data()};
+    table.activation_f32(&tanh_args);
+    CHECK(same_bits(y.data(), x.data(), 2));
+    CHECK(y[2] == 1.0F);
+    CHECK(y[3] == -1.0F);
+    CHECK(std::isnan(y[4]));
+    const ActivationF32 sigmoid_args{6, x.data(), Activation::sigmoid, y.data()};
+    table.activation_f32(&sigmoid_args);
+    CHECK(y[0] == 0.5F);
+    CHECK(y[1] == 0.5F);
+    CHECK(y[2] == 1.0F);
+    CHECK(y[3] == 0.0F);
+    CHECK(std::isnan(y[4]));
+    CHECK(y[5] == static_cast<float>(sigmoid(-100.0)));  // a subnormal number
+  });
+}
+
+}  // namespace
+}  // namespace pyseq

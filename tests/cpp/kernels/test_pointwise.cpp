@@ -1,0 +1,61 @@
+#include "fixture.h"
+
+namespace pyseq {
+namespace {
+
+TEST_CASE("activations equal the float64 reference for every tail length") {
+  for (std::int64_t n = 0; n <= 40; ++n) {
+    const Buffer x = random_values(n, 11, -6.0F, 6.0F);
+    for (const Activation activation : kActivations) {
+      std::vector<double> expected;
+      for (std::int64_t i = 0; i < n; ++i) expected.push_back(activated(activation, x[i]));
+      for_each_tier([&](const KernelTable& table) {
+        CAPTURE(n);
+        CAPTURE(static_cast<int>(activation));
+        Buffer y(n), in_place(x);
+        const ActivationF32 args{n, x.data(), activation, y.data()};
+        table.activation_f32(&args);
+        CHECK(largest_error(y, expected) < 5e-7);
+        const ActivationF32 same{n, in_place.data(), activation, in_place.data()};
+        table.activation_f32(&same);
+        CHECK(same_bits(y, in_place));
+      });
+    }
+  }
+}
+
+TEST_CASE("activations at the ends: NaN passes, infinities have their limits") {
+  for_each_tier([](const KernelTable& table) {
+    for (const Activation activation : kActivations) {
+      CAPTURE(static_cast<int>(activation));
+      Buffer x({kNan, kInf, 0.0F, 1e-42F, 200.0F, -200.0F}), y(6);
+      const ActivationF32 args{6, x.data(), activation, y.data()};
+      table.activation_f32(&args);
+      CHECK(std::isnan(y[0]));
+      const bool bounded = activation == Activation::tanh || activation == Activation::sigmoid;
+      CHECK(y[1] == (bounded ? 1.0F : kInf));
+      CHECK(y[2] == (activation == Activation::sigmoid ? 0.5F : 0.0F));
+      CHECK(y[3] == doctest::Approx(activated(activation, 1e-42F)));
+      CHECK(y[4] == (bounded ? 1.0F : 200.0F));
+      CHECK(y[5] == doctest::Approx(activated(activation, -200.0)));
+    }
+  });
+}
+
+TEST_CASE("add: element by element, and a row over many rows") {
+  const std::int64_t n = 120;
+  const Buffer a = random_values(n, 12);
+  for (const std::int64_t period : {1, 3, 8, 15, 40, 120}) {
+    const Buffer b = random_values(period, 13);
+    for_each_tier([&](const KernelTable& table) {
+      CAPTURE(period);
+      Buffer y(n);
+      const BinaryF32 args{n, period, a.data(), b.data(), y.data()};
+      table.add_f32(&args);
+      for (std::int64_t i = 0; i < n; ++i) CHECK(y[i] == a[i] + b[i % period]);
+    });
+  }
+}
+
+}  // namespace
+}  // namespace pyseq

@@ -1,0 +1,16 @@
+// The extension module pyseq._core. Nothing outside of this folder knows pybind11.
+#include "bind/bind.h"
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "The C++ core of pyseq.";
+  pyseq::bind_errors(module);
+  pyseq::bind_runtime(module);
+  pyseq::bind_tensor(module);
+  pyseq::bind_vocabulary(module);
+  pyseq::bind_kv_cache(module);
+  pyseq::bind_ops(module);
+  pyseq::bind_safetensors(module);
+  pyseq::bind_program(module);
+  pyseq::bind_decode(module);
+  pyseq::bind_translator(module);
+}

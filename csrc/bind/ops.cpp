@@ -1,0 +1,206 @@
+// ops/registry.h: every op through one function, and the registry for everything that is made from it.
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bind/arrays.h"
+#include "bind/kv_cache.h"
+#include "bind/limits.h"
+#include "ops/registry.h"
+
+namespace pyseq {
+namespace {
+
+using NamedAttrs = std::vector<std::pair<std::string, AttrValue>>;
+
+std::int64_t integer_from_python(py::handle value, std::string_view label, std::string_view name) {
+  const std::int64_t integer = PyLong_AsLongLong(value.ptr());
+  if (integer == -1 && PyErr_Occurred() != nullptr) {
+    PyErr_Clear();
+    throw ValueError(std::string(label) + ": attribute " + std::string(name) + " is " + std::string(py::repr(value)) +
+                     ", expected an integer of at most 64 bits");
+  }
+  return integer;
+}
+
+AttrValue attr_from_python(py::handle value, std::string_view label, std::string_view name) {
+  PyObject* object = value.ptr();
+  if (PyBool_Check(object)) return value.cast<bool>();
+  if (PyFloat_Check(object)) return PyFloat_AS_DOUBLE(object);
+  if (PyUnicode_Check(object)) return value.cast<std::string>();
+  if (PyList_Check(object) || PyTuple_Check(object)) {
+    std::vector<std::int64_t> integers;
+    for (const py::handle item : value) integers.push_back(integer_from_python(item, label, name));
+    return integers;
+  }
+  if (PyIndex_Check(object)) return integer_from_python(value, label, name);  // int and NumPy's integers
+  if (PyNumber_Check(object)) {                                               // NumPy's floats
+    return py::float_(py::reinterpret_borrow<py::object>(value)).cast<double>();
+  }
+  throw ValueError(std::string(label) + ": attribute " + std::string(name) + " is of type " + Py_TYPE(object)->tp_name +
+                   ", expected a number, a flag, a text or a list of integers");
+}
+
+Attrs attrs_from_python(const OpDef& op, const py::dict& attributes, std::string_view label) {
+  NamedAttrs named;
+  named.reserve(attributes.size());
+  for (const auto& [key, value] : attributes) {
+    std::string name = py::cast<std::string>(key);
+    AttrValue converted = attr_from_python(value, label, name);
+    named.emplace_back(std::move(name), std::move(converted));
+  }
+  return normalize_attrs(op, named, label);
+}
+
+/// The operands of a call, which stay alive and reserved while it computes.
+struct Operands {
+  std::vector<Tensor> inputs;  // without caches, as OpArgs wants them
+  std::vector<PyKvCache::Lease> leases;
+  std::vector<KvCache*> caches;
+
+  void add_cache(py::handle cache) {
+    leases.push_back(cache.cast<PyKvCache&>().lease());
+    caches.push_back(&*leases.back());
+  }
+};
+
+std::string_view input_name(const OpDef& op, std::size_t position) {
+  for (const InputDef& input : op.inputs) {
+    if (input.kind != InputKind::cache && position-- == 0) return input.name;
+  }
+  return "an input too many";
+}
+
+Operands operands_in_order(const OpDef& op, const py::list& inputs, const py::list& caches, std::string_view label) {
+  Operands operands;
+  operands.inputs.reserve(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    operands.inputs.push_back(tensor_from_operand(inputs[i], label, input_name(op, i)));
+  }
+  for (const py::handle cache : caches) operands.add_cache(cache);
+  return operands;
+}
+
+Operands operands_by_name(const OpDef& op, const py::dict& named, std::string_view label) {
+  for (const auto& [key, value] : named) {
+    const std::string name = py::cast<std::string>(key);
+    const bool known =
+        std::any_of(op.inputs.begin(), op.inputs.end(), [&](const auto& def) { return def.name == name; });
+    if (!known) throw ValueError(std::string(label) + ": has no input named " + name);
+  }
+  Operands operands;
+  for (const InputDef& input : op.inputs) {
+    const py::str key(input.name.data(), input.name.size());
+    const py::object value = named.contains(key) ? py::object(named[key]) : py::none();
+    if (input.kind == InputKind::cache) {
+      operands.add_cache(value);
+    } else {
+      operands.inputs.push_back(tensor_from_operand(value, label, input.name));
+    }
+  }
+  return operands;
+}
+
+/// One flag per optional output of the op.
+struct WantedOutputs {
+  static constexpr std::size_t kMost = 8;
+  std::array<bool, kMost> flags{};
+  std::size_t count = 0;
+
+  std::span<const bool> span() const { return {flags.data(), count}; }
+};
+
+WantedOutputs wanted_outputs(const OpDef& op, const py::list& names, std::string_view label) {
+  WantedOutputs wanted;
+  std::size_t found = 0;
+  for (const OutputDef& output : op.outputs) {
+    if (!output.optional) continue;
+    const bool is_wanted = names.size() > 0 && names.contains(py::str(output.name.data(), output.name.size()));
+    found += is_wanted;
+    wanted.flags[wanted.count++] = is_wanted;
+  }
+  if (found < names.size()) {
+    throw ValueError(std::string(label) + ": " + std::string(py::repr(names)) +
+                     " names an output that is not an optional one of this op");
+  }
+  return wanted;
+}
+
+py::list run(std::string_view name, const py::list& inputs, const py::list& caches, const py::dict& attributes,
+             const py::list& wanted, std::string_view label, std::optional<double> deadline,
+             const CancelToken* cancel) {
+  const OpDef& op = find_op(name);
+  if (label.empty()) label = op.name;
+  const Attrs attrs = attrs_from_python(op, attributes, label);
+  Operands operands = operands_in_order(op, inputs, caches, label);
+  const WantedOutputs want = wanted_outputs(op, wanted, label);
+  const RunLimits limits = make_limits(deadline, cancel);
+  std::vector<Tensor> outputs;
+  {
+    const py::gil_scoped_release no_gil;
+    outputs = run_op(op, operands.inputs, operands.caches, attrs, want.span(), limits, label);
+  }
+  py::list results(outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) results[i] = object_from_tensor(outputs[i]);
+  return results;
+}
+
+std::pair<double, double> cost(std::string_view name, const py::dict& inputs, const py::dict& attributes) {
+  const OpDef& op = find_op(name);
+  const Attrs attrs = attrs_from_python(op, attributes, op.name);
+  const Operands operands = operands_by_name(op, inputs, op.name);
+  const OpArgs arguments{op.name, operands.inputs, operands.caches, attrs};
+  std::vector<TensorType> outputs(op.outputs.size());
+  op.infer(arguments, outputs);
+  const OpCost cost = op.cost(arguments, outputs);
+  return {cost.flops, cost.bytes};
+}
+
+constexpr const char* kAttrTypes[] = {"int", "float", "bool", "str", "list[int]"};  // as AttrValue's alternatives
+constexpr const char* kInputKinds[] = {"tensor", "optional", "cache"};              // as InputKind's values
+
+py::dict schema(const OpDef& op) {
+  using py::literals::operator""_a;
+  py::list inputs, attrs, outputs;
+  for (const InputDef& input : op.inputs) {
+    inputs.append(py::dict("name"_a = input.name, "kind"_a = kInputKinds[static_cast<int>(input.kind)],
+                           "pack_gates"_a = input.pack_gates, "accepts_packed"_a = input.accepts_packed));
+  }
+  for (const AttrDef& attr : op.attrs) {
+    const py::object default_value = attr.required ? py::none() : py::cast(attr.default_value);
+    attrs.append(py::dict("name"_a = attr.name, "type"_a = kAttrTypes[attr.default_value.index()],
+                          "default"_a = default_value, "required"_a = attr.required));
+  }
+  for (const OutputDef& output : op.outputs) {
+    outputs.append(py::dict("name"_a = output.name, "optional"_a = output.optional));
+  }
+  return py::dict("name"_a = op.name, "inputs"_a = inputs, "attrs"_a = attrs, "outputs"_a = outputs);
+}
+
+}  // namespace
+
+void bind_ops(py::module_& module) {
+  module.def("run_op", run, py::arg("name"), py::arg("inputs"), py::arg("caches") = py::list(),
+             py::arg("attributes") = py::dict(), py::arg("wanted") = py::list(), py::arg("label") = "",
+             py::arg("deadline") = py::none(), py::arg("cancel") = py::none(),
+             "Run one op. Inputs are in the order of op_schemas() without the caches, None where absent.\n\n"
+             "`wanted` names the optional outputs to compute. The result has every output of the op, None for an\n"
+             "optional one that was not wanted. `label` starts every error message (default: the op's name).");
+  module.def("op_cost", cost, py::arg("name"), py::arg("inputs"), py::arg("attributes") = py::dict(),
+             "Floating point operations and bytes read and written of one call; inputs by name, caches among them.");
+  module.def(
+      "op_schemas",
+      [] {
+        py::list schemas;
+        for (const OpDef& op : all_ops()) schemas.append(schema(op));
+        return schemas;
+      },
+      "Name, inputs, attributes and outputs of every op.");
+}
+
+}  // namespace pyseq

@@ -1,0 +1,211 @@
+// pyseq/program.h: programs, sessions, states.
+#include "bind/program.h"
+
+#include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bind/arrays.h"
+#include "bind/limits.h"
+
+namespace pyseq {
+namespace {
+
+using py::literals::operator""_a;
+using ProgramClass = py::class_<Program, std::shared_ptr<Program>>;
+
+// Python knows no const; nothing that is bound here changes a program.
+std::shared_ptr<Program> without_const(const std::shared_ptr<const Program>& program) {
+  return std::const_pointer_cast<Program>(program);
+}
+
+std::shared_ptr<Program> load(const std::filesystem::path& path, bool mmap) {
+  const py::gil_scoped_release no_gil;
+  return without_const(Program::load(path, LoadOptions{.mmap = mmap}));
+}
+
+std::shared_ptr<Program> parse(const py::bytes& bytes) {
+  const std::string_view text = bytes;
+  const py::gil_scoped_release no_gil;
+  return without_const(Program::parse(std::as_bytes(std::span(text))));
+}
+
+py::list arguments_to_python(const std::vector<ArgumentInfo>& arguments) {
+  py::list result;
+  for (const ArgumentInfo& argument : arguments) {
+    result.append(py::dict("name"_a = argument.name, "dtype"_a = dtype_name(argument.dtype), "dims"_a = argument.dims));
+  }
+  return result;
+}
+
+py::dict function_to_python(const FunctionInfo& function) {
+  py::list nodes;
+  for (const NodeInfo& node : function.nodes) {
+    nodes.append(
+        py::dict("op"_a = node.op, "name"_a = node.name, "inputs"_a = node.inputs, "attributes"_a = node.attributes));
+  }
+  return py::dict("name"_a = function.name, "public"_a = function.is_public,
+                  "inputs"_a = arguments_to_python(function.inputs),
+                  "outputs"_a = arguments_to_python(function.outputs), "nodes"_a = nodes);
+}
+
+py::list functions_to_python(const Program& program) {
+  py::list result;
+  for (const FunctionInfo& function : program.functions()) result.append(function_to_python(function));
+  return result;
+}
+
+py::list state_to_python(const Program& program) {
+  py::list result;
+  for (const StateInfo& state : program.state()) {
+    result.append(py::dict("name"_a = state.name, "kind"_a = state_kind_name(state.kind),
+                           "dtype"_a = dtype_name(state.dtype), "shape"_a = state.shape));
+  }
+  return result;
+}
+
+py::list tensors_to_python(const Program& program) {
+  py::list result;
+  for (const TensorInfo& tensor : program.tensors()) {
+    result.append(py::dict("name"_a = tensor.name, "dtype"_a = dtype_name(tensor.dtype), "shape"_a = tensor.shape,
+                           "panel_gates"_a = tensor.panel_gates, "bytes"_a = tensor.bytes));
+  }
+  return result;
+}
+
+void bind_program_class(py::module_& module) {
+  ProgramClass(module, "Program", "A model as one file; shared by any number of sessions and threads.")
+      .def_static("load", load, py::arg("path"), py::arg("mmap") = true,
+                  "Open a program file, mapped into memory unless mmap is False.")
+      .def_static("parse", parse, py::arg("bytes"), "The program in the bytes of a file (which are copied).")
+      .def_property_readonly("function_names", &Program::function_names, "Names of the public functions.")
+      .def_property_readonly("functions", functions_to_python,
+                             "Name, inputs, outputs and nodes of every function, bodies of loops included.")
+      .def_property_readonly("state", state_to_python, "Name, kind, dtype and shape of every state.")
+      .def_property_readonly("tensors", tensors_to_python, "Name, dtype, shape, layout and bytes of every tensor.")
+      .def_property_readonly("task", &Program::task, "What the file is for, as a JSON object.")
+      .def_property_readonly("producer", &Program::producer, "The program that wrote the file.")
+      .def_property_readonly("format_version", &Program::format_version, "Version of the file format.")
+      .def_property_readonly("vocabulary_names", &Program::vocabulary_names, "Names of the vocabularies.")
+      .def(
+          "vocabulary",
+          [](const Program& self, const std::string& name) {
+            return std::const_pointer_cast<Vocabulary>(self.vocabulary(name));
+          },
+          py::arg("name"), "A vocabulary by its name.")
+      .def(
+          "tensor",
+          [](const Program& self, const std::string& name) {
+            return object_from_tensor(self.tensor(name), /*writable=*/false);
+          },
+          py::arg("name"), "A tensor by its name: a read-only array, or a PackedWeight.");
+}
+
+void bind_state_class(py::module_& module) {
+  py::class_<PyState, std::shared_ptr<PyState>>(
+      module, "State", "What running sequences carry: one row per sequence. Made by Session.new_state.")
+      .def_property_readonly(
+          "rows", [](PyState& self) { return self.lease()->rows(); }, "Number of sequences.")
+      .def_property_readonly(
+          "sources",
+          [](PyState& self) {
+            const auto state = self.lease();
+            return std::vector<std::int64_t>(state->sources().begin(), state->sources().end());
+          },
+          "For every row the source that it reads in memory.")
+      .def(
+          "reorder", [](PyState& self, const std::vector<std::int64_t>& parents) { self.lease()->reorder(parents); },
+          py::arg("parents"), "Row r becomes what row parents[r] was; the number of rows may change.")
+      .def(
+          "clone", [](PyState& self) { return std::make_shared<PyState>(std::in_place, self.lease()->clone()); },
+          "A copy, whose caches share their blocks with this one.")
+      .def(
+          "tensor",
+          [](PyState& self, const std::string& name) -> py::object {
+            const Tensor tensor = self.lease()->tensor(name);
+            return tensor.defined() ? object_from_tensor(tensor.copy()) : py::none();
+          },
+          py::arg("name"), "A copy of a carry or memory, or None for a memory that nobody has written.")
+      .def(
+          "set_tensor",
+          [](PyState& self, const std::string& name, const py::object& value) {
+            const Tensor tensor = tensor_from_operand(value, "State.set_tensor", name);
+            self.lease()->set_tensor(name, tensor.copy());
+          },
+          py::arg("name"), py::arg("value"), "Replace a carry or memory by a copy of an array.");
+}
+
+NamedTensors named_inputs(const py::dict& arrays, const std::string& function) {
+  NamedTensors inputs;
+  for (const auto& [key, value] : arrays) {
+    const std::string name = py::cast<std::string>(key);
+    inputs.emplace(name, tensor_from_operand(value, function, name));
+  }
+  return inputs;
+}
+
+py::dict named_arrays(const NamedTensors& tensors) {
+  py::dict arrays;
+  for (const auto& [name, tensor] : tensors) arrays[py::str(name)] = object_from_tensor(tensor);
+  return arrays;
+}
+
+std::pair<py::dict, py::dict> run(PySession& self, const std::string& function, const py::dict& inputs, PyState* state,
+                                  std::vector<std::string> capture, std::optional<double> deadline,
+                                  const CancelToken* cancel) {
+  const NamedTensors tensors = named_inputs(inputs, function);
+  const RunOptions options{.limits = make_limits(deadline, cancel), .capture = std::move(capture)};
+  const auto session = self.lease();
+  std::optional<PyState::Lease> leased_state;
+  if (state != nullptr) leased_state.emplace(state->lease());
+  RunResult result;
+  {
+    const py::gil_scoped_release no_gil;
+    result = session->run(function, tensors, leased_state ? &**leased_state : nullptr, options);
+  }
+  return {named_arrays(result.outputs), named_arrays(result.captures)};
+}
+
+void bind_session_class(py::module_& module) {
+  py::class_<PySession, std::shared_ptr<PySession>>(module, "Session",
+                                                    "The workspace of one caller that runs a program.")
+      .def(py::init([](const std::shared_ptr<Program>& program) {
+             return std::make_shared<PySession>(std::in_place, program);
+           }),
+           py::arg("program"))
+      .def_property_readonly(
+          "program", [](PySession& self) { return without_const(self.lease()->shared_program()); },
+          "The program that it runs.")
+      .def_property_readonly(
+          "workspace_bytes", [](PySession& self) { return self.lease()->workspace_bytes(); },
+          "Bytes that the memory plans of this session hold.")
+      .def(
+          "new_state",
+          [](PySession& self, std::int64_t rows) {
+            return std::make_shared<PyState>(std::in_place, self.lease()->new_state(rows));
+          },
+          py::arg("rows"), "Zero carries and empty caches for a number of sequences.")
+      .def("run", run, py::arg("function"), py::arg("inputs"), py::arg("state") = py::none(),
+           py::arg("capture") = std::vector<std::string>{}, py::arg("deadline") = py::none(),
+           py::arg("cancel") = py::none(),
+           "Run a function and return its outputs and captures, arrays by name.\n\n"
+           "`capture` lists module paths whose optional outputs are wanted (attention weights); `deadline` is in\n"
+           "seconds from now.");
+}
+
+}  // namespace
+
+void bind_program(py::module_& module) {
+  bind_program_class(module);
+  bind_state_class(module);
+  bind_session_class(module);
+}
+
+}  // namespace pyseq

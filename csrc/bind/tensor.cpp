@@ -1,0 +1,36 @@
+// pyseq/tensor.h: packed weights. Tensors themselves are NumPy arrays in Python (bind/arrays.h).
+#include "pyseq/tensor.h"
+
+#include "base/packing.h"
+#include "bind/arrays.h"
+
+namespace pyseq {
+
+void bind_tensor(py::module_& module) {
+  py::class_<PackedWeight>(module, "PackedWeight",
+                           "A weight [out, in] in the layout that kernels read: made once by pack_weight.")
+      .def_property_readonly(
+          "shape", [](const PackedWeight& self) { return py::make_tuple(self.tensor.size(0), self.tensor.size(1)); },
+          "Sizes of the matrix: (out, in).")
+      .def_property_readonly(
+          "gates", [](const PackedWeight& self) { return self.tensor.panel_gates(); },
+          "Gates whose units are interleaved: 1, or 3 (GRU) and 4 (LSTM) for recurrent weights.")
+      .def_property_readonly(
+          "nbytes", [](const PackedWeight& self) { return self.tensor.num_bytes(); }, "Bytes held.")
+      .def(
+          "unpack", [](const PackedWeight& self) { return array_from_tensor(unpack_weight(self.tensor)); },
+          "The matrix [out, in] as a new array.")
+      .def("__repr__", [](const PackedWeight& self) {
+        return "PackedWeight(shape=" + self.tensor.shape().to_string() +
+               ", gates=" + std::to_string(self.tensor.panel_gates()) + ")";
+      });
+  module.def(
+      "pack_weight",
+      [](const py::object& weight, int gates) {
+        return PackedWeight{pack_weight(tensor_from_array(weight, "pack_weight", "weight"), gates)};
+      },
+      py::arg("weight"), py::arg("gates") = 1,
+      "A float32 matrix [gates * units, in] in the layout that kernels read (a copy).");
+}
+
+}  // namespace pyseq

@@ -1,0 +1,53 @@
+// pyseq/translator.h: text in, hypotheses out.
+#include "pyseq/translator.h"
+
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bind/bind.h"
+#include "bind/limits.h"
+
+namespace pyseq {
+namespace {
+
+std::vector<std::vector<Translation>> translate_texts(const Translator& self, const std::vector<std::string>& texts,
+                                                      DecodingOptions options,
+                                                      const std::vector<std::string>& target_prefixes,
+                                                      std::optional<double> deadline, const CancelToken* cancel) {
+  options.limits = make_limits(deadline, cancel);
+  const py::gil_scoped_release no_gil;
+  return self.translate_batch(texts, options, target_prefixes);
+}
+
+Translation score_text(const Translator& self, const std::string& source, const std::string& target,
+                       double length_penalty, std::optional<double> deadline, const CancelToken* cancel) {
+  const RunLimits limits = make_limits(deadline, cancel);
+  const py::gil_scoped_release no_gil;
+  return self.score(source, target, length_penalty, limits);
+}
+
+}  // namespace
+
+void bind_translator(py::module_& module) {
+  py::class_<Translation, Hypothesis>(module, "Translation", "A hypothesis with its text.")
+      .def_readonly("text", &Translation::text, "The tokens joined.")
+      .def_readonly("tokens", &Translation::tokens, "The token of every id.");
+  py::class_<Translator>(module, "Translator", "A program whose task is \"translator\"; usable from many threads.")
+      .def(py::init([](const std::shared_ptr<Program>& program) { return std::make_unique<Translator>(program); }),
+           py::arg("program"))
+      .def_property_readonly("default_max_length", &Translator::default_max_length,
+                             "Longest output in tokens unless options say otherwise.")
+      .def("translate_batch", translate_texts, py::arg("texts"),
+           py::arg_v("options", DecodingOptions(), "DecodingOptions()"),
+           py::arg("target_prefixes") = std::vector<std::string>{}, py::arg("deadline") = py::none(),
+           py::arg("cancel") = py::none(), "For each text its n-best translations, best first.")
+      .def("score", score_text, py::arg("source"), py::arg("target"), py::arg("length_penalty") = 0.0,
+           py::arg("deadline") = py::none(), py::arg("cancel") = py::none(),
+           "How likely the model finds a given translation.");
+}
+
+}  // namespace pyseq

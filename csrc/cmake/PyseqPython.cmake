@@ -1,0 +1,30 @@
+# The Python extensions: pyseq/_core (pybind11 over the whole library) and pyseq/text/_counting (Cython).
+find_package(Python 3.10 REQUIRED COMPONENTS Interpreter Development.Module)
+
+# A build without pip's isolation finds pybind11 through the interpreter.
+if(NOT pybind11_DIR)
+  execute_process(COMMAND "${Python_EXECUTABLE}" -m pybind11 --cmakedir OUTPUT_VARIABLE pybind11_DIR
+                  OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+# Link-time optimisation would only reach the bindings, which wait for the library anyway.
+set(CMAKE_INTERPROCEDURAL_OPTIMIZATION OFF)
+set(PYBIND11_FINDPYTHON ON)
+find_package(pybind11 2.13 CONFIG REQUIRED)
+
+file(GLOB PYSEQ_BIND_SOURCES CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/csrc/bind/*.cpp")
+pybind11_add_module(_core MODULE ${PYSEQ_BIND_SOURCES})
+target_link_libraries(_core PRIVATE pyseq_options pyseq)
+# One exported symbol, the module's entry point: nothing of ours or of libstdc++'s meets another library's copy.
+target_link_options(_core PRIVATE LINKER:--exclude-libs,ALL)
+
+set(PYSEQ_COUNTING_PYX "${CMAKE_CURRENT_SOURCE_DIR}/pyseq/text/_counting.pyx")
+set(PYSEQ_COUNTING_CPP "${CMAKE_CURRENT_BINARY_DIR}/_counting.cpp")
+add_custom_command(
+  OUTPUT "${PYSEQ_COUNTING_CPP}"
+  COMMAND "${Python_EXECUTABLE}" -m cython --cplus -3 --output-file "${PYSEQ_COUNTING_CPP}" "${PYSEQ_COUNTING_PYX}"
+  DEPENDS "${PYSEQ_COUNTING_PYX}"
+  VERBATIM)
+python_add_library(_counting MODULE WITH_SOABI "${PYSEQ_COUNTING_CPP}")
+
+install(TARGETS _core DESTINATION pyseq)
+install(TARGETS _counting DESTINATION pyseq/text)

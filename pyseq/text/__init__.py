@@ -1,0 +1,5 @@
+"""Text as numbers: vocabularies of characters and words."""
+
+from pyseq.text.vocabulary import TextUnit, Vocabulary, count_units
+
+__all__ = ["TextUnit", "Vocabulary", "count_units"]

@@ -1,7 +1,7 @@
 """pyseq: sequence models on the CPU.
 
-`pyseq.ops` computes on arrays, `pyseq.nn` composes models, `pyseq.export` writes one as a file that runs from Python and
-from C++, `pyseq.load` opens such files and the model folders of other projects.
+`pyseq.ops` computes on arrays, `pyseq.nn` composes models, `pyseq.export` writes one as a file that runs from Python
+and from C++, `pyseq.load` opens such files and the model folders of other projects.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from pyseq._core import (
 )
 
 if TYPE_CHECKING:
-    from pyseq import decode, nn, ops, text
+    from pyseq import decode, models, nn, ops, text
     from pyseq.control import repeat, scan
     from pyseq.dim import Dim, TraceError
     from pyseq.exporting import Input, export
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pyseq.tensor import Buffer, Parameter, Tensor
 
 # Imported when they are first used: `import pyseq` alone loads the core and NumPy.
-_MODULES = ("decode", "nn", "ops", "text")
+_MODULES = ("decode", "models", "nn", "ops", "text")
 _NAMES = {
     "Buffer": "pyseq.tensor",
     "Dim": "pyseq.dim",
@@ -103,6 +103,7 @@ __all__ = [
     "decode",
     "export",
     "load",
+    "models",
     "nn",
     "num_threads",
     "openmp_runtimes",

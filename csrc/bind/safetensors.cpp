@@ -1,4 +1,4 @@
-// io/safetensors.h: named arrays and text metadata in one file.
+// io/safetensors.h and io/files.h: named arrays and text metadata in one file; files written as a whole.
 #include "io/safetensors.h"
 
 #include <pybind11/stl.h>
@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -56,11 +58,19 @@ std::pair<Metadata, py::dict> read(const std::filesystem::path& path, bool mmap)
   return {std::move(file.metadata), std::move(arrays)};
 }
 
+void write_file(const std::filesystem::path& path, const py::bytes& bytes) {
+  const std::string_view text = bytes;
+  const py::gil_scoped_release no_gil;
+  write_file_atomically(path, std::as_bytes(std::span(text)));
+}
+
 }  // namespace
 
 void bind_safetensors(py::module_& module) {
   module.def("write_safetensors", write, py::arg("path"), py::arg("metadata"), py::arg("tensors"),
              "Write arrays and packed weights as a safetensors file, atomically; with path None, return its bytes.");
+  module.def("write_file", write_file, py::arg("path"), py::arg("bytes"),
+             "Write a file so that a crash leaves the old one or the new one, never half of it.");
   module.def("read_safetensors", read, py::arg("path"), py::arg("mmap") = true,
              "Metadata and read-only arrays of a safetensors file, mapped into memory unless mmap is False.");
 }

@@ -5,8 +5,6 @@
 from libc.stdint cimport int64_t
 from libcpp.vector cimport vector
 
-import numpy
-
 from pyseq._core import DTypeError, OutOfRangeError
 
 
@@ -15,6 +13,7 @@ cdef int64_t CODE_POINTS = 0x110000
 
 def count_units(texts, bint words):
     """How often every unit occurs in an iterable of texts, as a dict."""
+    _refuse_single(texts)
     return _count_words(texts) if words else _count_characters(texts)
 
 
@@ -51,31 +50,29 @@ def encode_units(str text, dict ids, bint words, unknown):
     return result
 
 
-def encode_padded(texts, dict ids, bint words, unknown, int64_t padding):
-    """The ids of many texts as an array [texts, longest], filled up with `padding`, and their lengths [texts]."""
+def encode_many(texts, dict ids, bint words, unknown):
+    """The ids of many texts one after the other, and the number of ids of each: int64 values as bytes."""
     cdef vector[int64_t] flat
-    cdef vector[int64_t] ends
-    cdef size_t longest = 0
-    cdef size_t begin = 0
+    cdef vector[int64_t] lengths
+    cdef list encoded
+    _refuse_single(texts)
     for text in texts:
-        for id in encode_units(_checked(text), ids, words, unknown):
+        encoded = encode_units(_checked(text), ids, words, unknown)
+        lengths.push_back(len(encoded))
+        for id in encoded:
             flat.push_back(id)
-        longest = max(longest, flat.size() - begin)
-        begin = flat.size()
-        ends.push_back(begin)
+    return _as_bytes(flat), _as_bytes(lengths)
 
-    matrix = numpy.full((ends.size(), longest), padding, numpy.int64)
-    lengths = numpy.empty(ends.size(), numpy.int64)
-    cdef int64_t[:, ::1] rows = matrix
-    cdef int64_t[::1] sizes = lengths
-    cdef size_t row, column
-    begin = 0
-    for row in range(ends.size()):
-        sizes[row] = ends[row] - begin
-        for column in range(<size_t>ends[row] - begin):
-            rows[row, column] = flat[begin + column]
-        begin = ends[row]
-    return matrix, lengths
+
+cdef bytes _as_bytes(vector[int64_t]& values):
+    return (<char*>values.data())[:values.size() * sizeof(int64_t)]
+
+
+cdef int _refuse_single(texts) except -1:
+    # A text is an iterable of texts of one character, which nobody means.
+    if isinstance(texts, str):
+        raise DTypeError("texts: got a single text, expected an iterable of texts (use [text])")
+    return 0
 
 
 cdef str _checked(text):

@@ -1,4 +1,4 @@
-"""Vocabulary: the table between the units of a text and their ids, built from texts, saved, and put in program files."""
+"""Vocabulary: the table between the units of texts and their ids, built from texts, saved, put in program files."""
 
 from __future__ import annotations
 
@@ -170,7 +170,11 @@ class Vocabulary:
             >>> lengths
             array([4, 1])
         """
-        return _counting.encode_padded(texts, self._ids, self._unit == "word", self._unknown, padding)
+        encoded = _counting.encode_many(texts, self._ids, self._unit == "word", self._unknown)
+        flat, lengths = (np.frombuffer(values, np.int64) for values in encoded)
+        ids = np.full((len(lengths), lengths.max(initial=0)), padding, np.int64)
+        ids[np.arange(ids.shape[1]) < lengths[:, None]] = flat
+        return ids, lengths.copy()
 
     def decode(self, ids: Iterable[int], skip: Iterable[str] = ()) -> str:
         """The text of ids: characters joined directly, words by single spaces; tokens in `skip` are left out."""
@@ -188,16 +192,13 @@ class Vocabulary:
         return cls(description["tokens"], description["unit"], description["unknown"])
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a text file: a line with unit and unknown id, then a token per line.
+        r"""Write a text file: a line with unit and unknown id, then a token per line.
 
-        In tokens, a backslash and the two characters that end lines are written as ``\\\\``, ``\\n`` and ``\\r``.
+        In tokens, a backslash and the two characters that end lines are written as `\\`, `\n` and `\r`.
         """
         unknown = "none" if self._unknown is None else str(self._unknown)
         lines = [f"unit={self._unit} unknown={unknown}", *map(_escape, self._tokens)]
-        target = Path(path)
-        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
-        partial.write_bytes("".join(f"{line}\n" for line in lines).encode())
-        partial.replace(target)
+        _core.write_file(path, "".join(f"{line}\n" for line in lines).encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
@@ -245,8 +246,6 @@ def count_units(texts: Iterable[str], unit: TextUnit) -> dict[str, int]:
         >>> count_units(["to be or", "not to be"], unit="word")
         {'to': 2, 'be': 2, 'or': 1, 'not': 1}
     """
-    if isinstance(texts, str):
-        raise _core.DTypeError("texts: got a single text, expected an iterable of texts (use [text])")
     return _counting.count_units(texts, unit == "word")
 
 

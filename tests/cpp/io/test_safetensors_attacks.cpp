@@ -82,7 +82,7 @@ TEST_CASE("headers that lie") {
       {"{\"\xFF\":1}", 0, "not UTF-8"},
   };
   for (const Attack& attack : attacks) {
-    CAPTURE(attack.header);
+    INFO(std::string(attack.header));
     expect_format_error(attack.telling, [&] { read(attack.header, attack.data_size); });
   }
 }

@@ -92,8 +92,8 @@ class _Trial:
         else:
             problem = f"differs from the module by up to {np.abs(actual - expected).max():.3g}"
         raise TraceError(
-            f"export: function {function!r}, {name}: at other sizes than the example's ({sizes}) the program {problem}; "
-            "something that depends on sizes or values was computed outside of pyseq's ops"
+            f"export: function {function!r}, {name}: at other sizes than the example's ({sizes}) the program "
+            f"{problem}; something that depends on sizes or values was computed outside of pyseq's ops"
         )
 
     def draw(self, function: str, name: str) -> Array:

@@ -24,12 +24,14 @@ MAX_BYTES = 1 << 28  # of all arrays, unpacked; the checkpoint has 4 MB
 MAX_PHONEMES = 20
 
 GRAPHEMES = ["<pad>", "<unk>", "</s>", *"abcdefghijklmnopqrstuvwxyz"]
-# ARPAbet; vowels carry their stress: none, primary, secondary.
-PHONEMES = [
-    *"<pad> <unk> <s> </s> AA0 AA1 AA2 AE0 AE1 AE2 AH0 AH1 AH2 AO0 AO1 AO2 AW0 AW1 AW2 AY0 AY1 AY2 B CH D DH".split(),
-    *"EH0 EH1 EH2 ER0 ER1 ER2 EY0 EY1 EY2 F G HH IH0 IH1 IH2 IY0 IY1 IY2 JH K L M N NG OW0 OW1 OW2 OY0 OY1".split(),
-    *"OY2 P R S SH T TH UH0 UH1 UH2 UW UW0 UW1 UW2 V W Y Z ZH".split(),
-]
+# ARPAbet: vowels with their stress (none, primary, secondary), consonants, and one stray vowel without.
+VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
+CONSONANTS = (
+    *("B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N"),
+    *("NG", "P", "R", "S", "SH", "T", "TH", "V", "W", "Y", "Z", "ZH"),
+)
+STRESSED = [vowel + stress for vowel in VOWELS for stress in "012"]
+PHONEMES = ["<pad>", "<unk>", "<s>", "</s>", *sorted([*STRESSED, *CONSONANTS, "UW"])]
 NAMES = {
     "enc_emb": "source_embedding.weight",
     "dec_emb": "target_embedding.weight",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from pyseq import ops
@@ -50,10 +48,7 @@ class RNNCell(_Cell):
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """X [batch, input], h [batch, hidden] -> the next h."""
-        return cast(
-            Tensor,
-            ops.rnn_step(x, h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, self.nonlinearity),
-        )
+        return ops.rnn_step(x, h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, self.nonlinearity)
 
 
 class GRUCell(_Cell):
@@ -69,7 +64,7 @@ class GRUCell(_Cell):
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """X [batch, input], h [batch, hidden] -> the next h."""
-        return cast(Tensor, ops.gru_step(x, h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh))
+        return ops.gru_step(x, h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
 
 
 class LSTMCell(_Cell):
@@ -85,7 +80,4 @@ class LSTMCell(_Cell):
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """X [batch, input], h and c [batch, hidden] -> the next h and c."""
-        return cast(
-            tuple[Tensor, Tensor],
-            ops.lstm_step(x, h, c, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh),
-        )
+        return ops.lstm_step(x, h, c, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from pyseq import ops
@@ -38,4 +36,4 @@ class Embedding(Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Ids [...] int64 -> y [..., width]."""
-        return cast(Tensor, ops.embedding(ids, self.weight, self.scale))
+        return ops.embedding(ids, self.weight, self.scale)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from pyseq import ops
@@ -41,4 +39,4 @@ class Linear(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """X [..., in] -> y [..., out]."""
-        return cast(Tensor, ops.linear(x, self.weight, self.bias, self.activation))
+        return ops.linear(x, self.weight, self.bias, self.activation)

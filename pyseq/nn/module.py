@@ -39,6 +39,7 @@ class Module:
     _path: str
 
     def __new__(cls: type[SelfT], *_: Any, **__: Any) -> SelfT:
+        """Make a module that can take parts before, or without, the base's `__init__`."""
         module = super().__new__(cls)
         object.__setattr__(module, "training", True)
         object.__setattr__(module, "_path", "")
@@ -75,7 +76,7 @@ class Module:
                 yield name, value
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all parts of its parts, each once, with paths."""
+        """The module itself and all parts of its parts, each once, with paths."""
         seen: set[int] = set()
         pending = [(prefix, self)]
         while pending:

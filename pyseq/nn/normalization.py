@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from pyseq import ops
@@ -41,4 +39,4 @@ class LayerNorm(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """X [..., width] -> y [..., width]."""
-        return cast(Tensor, ops.layer_norm(x, self.weight, self.bias, self.epsilon))
+        return ops.layer_norm(x, self.weight, self.bias, self.epsilon)

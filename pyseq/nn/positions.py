@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from pyseq import ops
@@ -52,4 +50,4 @@ class LearnedPositions(Module):
 
     def forward(self, x: Tensor, offset: Tensor | None = None) -> Tensor:
         """X [batch, time, width], offset [batch] int64 (positions that came before) -> y [batch, time, width]."""
-        return cast(Tensor, ops.learned_positions(x, self.weight, offset, self.start))
+        return ops.learned_positions(x, self.weight, offset, self.start)

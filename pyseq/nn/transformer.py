@@ -37,7 +37,8 @@ class _Residual(Module):
 
     def _around(self, norm: LayerNorm, block: Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if self.pre_norm:
-            return x + block(norm(x), *args, **kwargs)
+            change: Tensor = block(norm(x), *args, **kwargs)
+            return x + change
         result: Tensor = norm(x + block(x, *args, **kwargs))
         return result
 

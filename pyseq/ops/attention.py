@@ -59,7 +59,7 @@ def attention(
         lengths: [sources] int64: keys of each source that count; None for all.
         rows: [batch] int64: the source that each query row reads; None when row r reads source r.
         num_heads: heads.
-        causal: query t sees the keys up to t only.
+        causal: query t sees the keys up to t + tk − tq: its own position when the last query stands at the last key.
         scale: 0 stands for 1/√d.
         return_weights: give the softmax too.
 

@@ -1,5 +1,5 @@
 // Settings from environment variables, and what the build tells about itself. The variables are read once per process,
-// so this program runs itself again with other ones: the cases marked skip() are what those runs execute.
+// so they are tested in fresh ones (passes_in_fresh_process).
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -18,14 +18,6 @@ namespace {
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-/// Runs one skipped case of this program with a variable set.
-bool passes_with(const std::string& name, const std::string& value, const std::string& test_case) {
-  const std::string program = "/proc/" + std::to_string(getpid()) + "/exe";
-  const std::string command =
-      name + "='" + value + "' " + program + " --no-skip --test-case='" + test_case + "' > /dev/null 2>&1";
-  return std::system(command.c_str()) == 0;
 }
 
 /// True when `call` throws Expected, twice (a bad value is not forgotten), naming the variable and its value.
@@ -81,21 +73,21 @@ TEST_CASE("run again: bad backend" * doctest::skip()) {
 }
 
 TEST_CASE("PYSEQ_NUM_THREADS") {
-  CHECK(passes_with("PYSEQ_NUM_THREADS", "3", "run again: three threads"));
-  CHECK(passes_with("PYSEQ_NUM_THREADS", "", "run again: as many threads as CPUs"));
+  CHECK(passes_in_fresh_process("PYSEQ_NUM_THREADS", "3", "run again: three threads"));
+  CHECK(passes_in_fresh_process("PYSEQ_NUM_THREADS", "", "run again: as many threads as CPUs"));
   for (const char* bad : {"0", "-2", "many", "3x", "3.5", " 3", "99999", "99999999999999999999"}) {
     CAPTURE(bad);
-    CHECK(passes_with("PYSEQ_NUM_THREADS", bad, "run again: bad number of threads"));
+    CHECK(passes_in_fresh_process("PYSEQ_NUM_THREADS", bad, "run again: bad number of threads"));
   }
-  CHECK_FALSE(passes_with("PYSEQ_NUM_THREADS", "4", "run again: three threads"));
+  CHECK_FALSE(passes_in_fresh_process("PYSEQ_NUM_THREADS", "4", "run again: three threads"));
 }
 
 TEST_CASE("PYSEQ_THREADS") {
   for (const ThreadBackend backend : built_backends()) {
-    CHECK(passes_with("PYSEQ_THREADS", thread_backend_name(backend), "run again: backend"));
+    CHECK(passes_in_fresh_process("PYSEQ_THREADS", thread_backend_name(backend), "run again: backend"));
   }
   for (const char* bad : {"gpu", "OpenMP", "pool "}) {
-    CHECK(passes_with("PYSEQ_THREADS", bad, "run again: bad backend"));
+    CHECK(passes_in_fresh_process("PYSEQ_THREADS", bad, "run again: bad backend"));
   }
 }
 

@@ -214,6 +214,7 @@ TEST_CASE("calls from eight threads at once are all served") {
   }
 }
 
+#ifdef PYSEQ_HAS_OPENMP
 TEST_CASE("a call that finds OpenMP in use takes the pool") {
   const ThreadSettings settings(ThreadBackend::automatic, 3);
   with_team([] {
@@ -222,6 +223,7 @@ TEST_CASE("a call that finds OpenMP in use takes the pool") {
     CHECK(met == 3);
   });
 }
+#endif
 
 #if defined(__x86_64__)
 TEST_CASE("workers compute with the caller's rounding and flush-to-zero mode") {

@@ -1,4 +1,5 @@
-// Shared by the thread tests: settings restored at the end of a scope, and work in a child process with a time limit.
+// Shared by the thread tests: settings restored at the end of a scope, work in a forked child with a time limit, and
+// test cases in a fresh process.
 #pragma once
 
 #include <pthread.h>
@@ -7,6 +8,8 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -56,6 +59,15 @@ bool succeeds_in_child(Work work, std::chrono::seconds limit = std::chrono::seco
   while (waitpid(child, &status, 0) < 0) {
   }
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/// Runs a test case marked skip() in a new process of this program, with an environment variable set.
+inline bool passes_in_fresh_process(const std::string& variable, const std::string& value,
+                                    const std::string& test_case) {
+  const std::string program = "/proc/" + std::to_string(getpid()) + "/exe";
+  const std::string command =
+      variable + "='" + value + "' " + program + " --no-skip --test-case='" + test_case + "' > /dev/null 2>&1";
+  return std::system(command.c_str()) == 0;
 }
 
 }  // namespace pyseq::testing

@@ -1,9 +1,10 @@
-// Slow and obvious searches over a HistoryModel in double precision: every hypothesis is a list of tokens, copied, and
+// Slow and obvious searches over any model in double precision: every hypothesis is a list of tokens, copied, and
 // every step sorts everything.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -21,26 +22,34 @@ struct ReferenceHypothesis {
 };
 
 struct ReferenceModel {
-  std::int64_t seed;
-  std::int64_t vocabulary;
+  /// Logits of the next token after some tokens (the start mark not among them).
+  std::function<std::vector<double>(const Ids& tokens)> logits;
   std::int64_t min_length = 0;
 
-  /// Log probabilities of every next token.
+  /// Log probabilities of the next token.
   std::vector<double> log_probs(const Ids& tokens) const {
-    Ids history{kMarks.start};
-    history.insert(history.end(), tokens.begin(), tokens.end());
-    std::vector<double> result;
-    double sum = 0;
-    for (std::int64_t v = 0; v < vocabulary; ++v) {
-      result.push_back(HistoryModel::logit(seed, history, v));
-      const bool banned = v == kMarks.end && static_cast<std::int64_t>(tokens.size()) < min_length;
-      if (banned) result.back() = -std::numeric_limits<double>::infinity();
-      sum += std::exp(result.back());
+    std::vector<double> result = logits(tokens);
+    if (static_cast<std::int64_t>(tokens.size()) < min_length) {
+      result[kMarks.end] = -std::numeric_limits<double>::infinity();
     }
+    double sum = 0;
+    for (const double logit : result) sum += std::exp(logit);
     for (double& value : result) value -= std::log(sum);
     return result;
   }
 };
+
+/// What a row of a HistoryModel answers.
+inline ReferenceModel history_reference(std::int64_t seed, std::int64_t vocabulary, std::int64_t min_length = 0) {
+  const auto logits = [=](const Ids& tokens) {
+    Ids history{kMarks.start};
+    history.insert(history.end(), tokens.begin(), tokens.end());
+    std::vector<double> result;
+    for (std::int64_t v = 0; v < vocabulary; ++v) result.push_back(HistoryModel::logit(seed, history, v));
+    return result;
+  };
+  return {logits, min_length};
+}
 
 inline void sort_by_score(std::vector<ReferenceHypothesis>& hypotheses) {
   std::stable_sort(hypotheses.begin(), hypotheses.end(),
@@ -55,10 +64,10 @@ inline std::vector<ReferenceHypothesis> enumerate(const ReferenceModel& model, s
     std::vector<ReferenceHypothesis> longer;
     for (const ReferenceHypothesis& hypothesis : open) {
       const std::vector<double> log_probs = model.log_probs(hypothesis.tokens);
-      for (std::int64_t v = 0; v < model.vocabulary; ++v) {
+      for (std::size_t v = 0; v < log_probs.size(); ++v) {
         if (std::isinf(log_probs[v])) continue;
         ReferenceHypothesis next = hypothesis;
-        next.tokens.push_back(v);
+        next.tokens.push_back(static_cast<std::int64_t>(v));
         next.log_prob += log_probs[v];
         next.score = next.log_prob / std::pow(next.tokens.size(), length_penalty);
         const bool closed = next.finished() || static_cast<std::int64_t>(next.tokens.size()) == max_length;
@@ -93,10 +102,10 @@ inline std::vector<ReferenceHypothesis> beam_search(const ReferenceModel& model,
     std::vector<ReferenceHypothesis> all;
     for (const ReferenceHypothesis& hypothesis : beam) {
       const std::vector<double> log_probs = model.log_probs(hypothesis.tokens);
-      for (std::int64_t v = 0; v < model.vocabulary; ++v) {
+      for (std::size_t v = 0; v < log_probs.size(); ++v) {
         if (std::isinf(log_probs[v])) continue;
         all.push_back(hypothesis);
-        all.back().tokens.push_back(v);
+        all.back().tokens.push_back(static_cast<std::int64_t>(v));
         all.back().log_prob += log_probs[v];
         all.back().score = all.back().log_prob / std::pow(length, options.length_penalty);
       }

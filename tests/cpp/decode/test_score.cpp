@@ -16,7 +16,7 @@ void check_log_probs(const Hypothesis& scored, std::int64_t seed, std::int64_t v
   REQUIRE(scored.token_log_probs.size() == tokens.size());
   Ids before;
   for (std::size_t t = 0; t < tokens.size(); ++t) {
-    const double expected = ReferenceModel{seed, vocabulary}.log_probs(before)[tokens[t]];
+    const double expected = history_reference(seed, vocabulary).log_probs(before)[tokens[t]];
     CHECK(scored.token_log_probs[t] == doctest::Approx(expected).epsilon(1e-5));
     before.push_back(tokens[t]);
   }

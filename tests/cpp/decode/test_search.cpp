@@ -61,7 +61,7 @@ bool same_bits(const std::vector<Hypothesis>& a, const std::vector<Hypothesis>& 
 TEST_CASE("search: a beam of one takes the likeliest token until the end mark") {
   for (std::int64_t seed = 0; seed < 30; ++seed) {
     const DecodingOptions options = beam_options(1, 1, 0.5 * (seed % 3), 12);
-    check_equal(search_one(seed, 6, options), {greedy({seed, 6}, 12, options.length_penalty)});
+    check_equal(search_one(seed, 6, options), {greedy(history_reference(seed, 6), 12, options.length_penalty)});
   }
 }
 
@@ -74,13 +74,14 @@ TEST_CASE("search: equal to a slow beam search over random models") {
     options.min_length = std::min(options.max_length, seed % 5);
     const std::int64_t vocabulary = 2 + seed % 11;  // smaller than twice the beam among others
     CAPTURE(seed);
-    check_equal(search_one(seed, vocabulary, options), beam_search({seed, vocabulary, options.min_length}, options));
+    check_equal(search_one(seed, vocabulary, options),
+                beam_search(history_reference(seed, vocabulary, options.min_length), options));
   }
 }
 
 TEST_CASE("search: a beam that holds everything finds the best hypothesis of all") {
   for (std::int64_t seed = 0; seed < 20; ++seed) {
-    const ReferenceModel model{seed, 3};
+    const ReferenceModel model = history_reference(seed, 3);
     CAPTURE(seed);
     // Without a penalty what is alive can only become less likely: the search stops early and is right.
     check_equal(search_one(seed, 3, beam_options(40, 1, 0.0, 4)), {enumerate(model, 4, 0.0)[0]});
@@ -93,7 +94,7 @@ TEST_CASE("search: a beam that holds everything finds the best hypothesis of all
 
 TEST_CASE("search: a beam of thousands, most of it never filled") {
   const std::vector<Hypothesis> all = search_one(5, 4, beam_options(5000, 5000, 1.0, 6));
-  const std::vector<ReferenceHypothesis> expected = enumerate({5, 4}, 6, 1.0);
+  const std::vector<ReferenceHypothesis> expected = enumerate(history_reference(5, 4), 6, 1.0);
   CHECK(expected.size() == 1093);
   check_equal(all, expected);
 }
@@ -126,7 +127,6 @@ TEST_CASE("search: forced prefixes start the ids and count in the score") {
   const Ids prefix{3, 3, 2};
   HistoryModel model({7}, 5);
   const auto found = search(model, 1, kMarks, beam_options(4, 4, 0.6, 9), {prefix})[0];
-  HistoryModel again(std::vector<std::int64_t>(found.size(), 7), 5);
   for (const Hypothesis& hypothesis : found) {
     REQUIRE(hypothesis.ids.size() >= prefix.size());
     CHECK(std::equal(prefix.begin(), prefix.end(), hypothesis.ids.begin()));
@@ -135,7 +135,7 @@ TEST_CASE("search: forced prefixes start the ids and count in the score") {
     Ids before;
     for (std::size_t t = 0; t < tokens.size(); ++t) {
       CHECK(hypothesis.token_log_probs[t] ==
-            doctest::Approx(ReferenceModel{7, 5}.log_probs(before)[tokens[t]]).epsilon(1e-5));
+            doctest::Approx(history_reference(7, 5).log_probs(before)[tokens[t]]).epsilon(1e-5));
       before.push_back(tokens[t]);
     }
     CHECK(hypothesis.score == sum(hypothesis.token_log_probs) / std::pow(tokens.size(), 0.6));

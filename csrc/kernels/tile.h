@@ -90,7 +90,7 @@ void panel_tile(std::int64_t rows, TileOperands op) {
     if (rows < Rows) return panel_tile<Rows - 1>(rows, op);
   }
   // Few rows need more vectors side by side to hide the latency of fma.
-  constexpr int kWide = Rows <= 2 ? kPanelWidth / kLanes : kTileVectors;
+  constexpr int kWide = kLanes == 16 || Rows > 2 ? kTileVectors : Rows == 2 ? 4 : kPanelWidth / kLanes;
   constexpr int kNarrow = kLanes == 16 ? 1 : kTileVectors;  // for panels stored 16 wide
   const float* panel = op.panels[0];
   op.panels = &panel;

@@ -63,7 +63,7 @@ class State:
         for name, tensor in self.carry.items():
             self.carry[name] = Tensor(tensor.data[chosen])
         for cache in self.cache.values():
-            cache.reorder(chosen)
+            cache.reorder(chosen.tolist())
         self.rows = Tensor(self.rows.data[chosen])
         self._count = len(chosen)
 

@@ -38,7 +38,7 @@ class Tensor:
     """
 
     __slots__ = ("_array",)
-    __array_ufunc__ = None  # NumPy's operators leave mixed expressions to this class
+    __array_priority__ = 1000  # in `array + tensor` NumPy leaves the sum to the tensor
 
     def __init__(self, data: ArrayLike | Tensor) -> None:
         self._array: Array = data.data if isinstance(data, Tensor) else _as_array(data)

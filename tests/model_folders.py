@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import reference
 
+import pyseq
+
 Array = np.ndarray[Any, Any]
 
 SOURCE_TOKENS = ["<blank>", "<s>", "</s>", "<unk>", *"abcdefgh"]
@@ -193,3 +195,12 @@ def g2p_arrays(hidden: int = 12, embedding: int = 8, seed: int = 2) -> dict[str,
         shapes |= {f"{side}_b_ih": (3 * hidden,), f"{side}_b_hh": (3 * hidden,)}
     shapes |= {"fc_w": (74, hidden), "fc_b": (74,)}
     return {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def loading_problem(path: Path) -> str | None:
+    """What pyseq.load complains about; any other exception than one of ours goes through."""
+    try:
+        pyseq.load(path)
+    except pyseq.Error as error:
+        return str(error)
+    return None

@@ -66,7 +66,7 @@ class Accumulate(nn.Module):
             def inner(y_t: pyseq.Tensor, part: pyseq.Tensor) -> Any:
                 return part, part + y_t * x_t + shifted
 
-            parts, total = pyseq.scan(inner, y, total)
+            _, total = pyseq.scan(inner, y, total)
             return (total, x_t), total
 
         return pyseq.scan(outer, x, h)

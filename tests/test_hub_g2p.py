@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import reference
 from conftest import skip_or_fail
-from model_folders import g2p_arrays
+from model_folders import g2p_arrays, loading_problem
 
 import pyseq
 from pyseq.hub.g2p import GRAPHEMES, MAX_PHONEMES, PHONEMES
@@ -116,10 +116,8 @@ def test_random_damage_never_gives_anything_but_an_error_of_ours(tmp_path: Path,
     for _ in range(8):
         content[int(random.integers(0, len(content)))] = int(random.integers(0, 256))
     file.write_bytes(content)
-    try:
-        pyseq.load(folder)
-    except pyseq.FormatError as error:
-        assert str(file) in str(error)
+    problem = loading_problem(folder)
+    assert problem is None or str(file) in problem
 
 
 # The real checkpoint.
@@ -165,8 +163,8 @@ def installed_g2p(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Path]:
 def made_up_words(count: int) -> list[str]:
     """Pronounceable words of one to five syllables."""
     random = np.random.default_rng(2026)
-    onsets = "b c d f g h j k l m n p qu r s sh st str t th tr v w wh y z bl cr".split()
-    nuclei = "a e i o u ai ea ee ie oa oo ou y".split()
+    onsets = ["b", "c", "d", "f", "g", "h", "j", "l", "m", "n", "p", "qu", "r", "sh", "str", "th", "v", "wh", "y", "bl"]
+    nuclei = ["a", "e", "i", "o", "u", "ai", "ea", "ee", "ie", "oa", "oo", "ou", "y"]
     codas = ["", "", "b", "ck", "d", "ft", "ght", "l", "m", "nd", "ng", "p", "r", "s", "st", "t", "x", "'s", "e"]
 
     def word() -> str:
@@ -176,16 +174,16 @@ def made_up_words(count: int) -> list[str]:
     return [word() for _ in range(count)]
 
 
-REAL_WORDS = [
-    *("pyseq tensor transformer beam search kernel vector gradient softmax attention").split(),
-    *("activationist refuse thorough colonel queue rhythm psychology wednesday yacht zephyr").split(),
-    *("supercalifragilisticexpialidocious antidisestablishmentarianism a i x").split(),
-]
+REAL_WORDS = """
+pyseq tensor transformer beam search kernel vector gradient softmax attention activationist refuse thorough colonel
+queue rhythm psychology wednesday yacht zephyr supercalifragilisticexpialidocious antidisestablishmentarianism a i x
+"""
 
 
 def test_200_words_sound_as_the_package_says_them(monkeypatch: pytest.MonkeyPatch) -> None:
     judge, folder = installed_g2p(monkeypatch)
-    words = REAL_WORDS + made_up_words(200 - len(REAL_WORDS))
+    real = REAL_WORDS.split()
+    words = real + made_up_words(200 - len(real))
     assert len(words) == 200
     assert judge.graphemes == GRAPHEMES
     assert judge.phonemes == PHONEMES

@@ -262,7 +262,7 @@ def test_containers() -> None:
     x = floats(2, 3)
     np.testing.assert_array_equal(chain(x).numpy(), second(pyseq.ops.tanh(first(x))).numpy())
     assert list(chain.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
-    assert [module for module in chain][2] is second
+    assert list(chain)[2] is second
     assert chain[-1] is second
     with pytest.raises(IndexError):
         chain[3]

@@ -110,13 +110,12 @@ class _Trial:
         return self.random.choice(value.example.reshape(-1), shape)
 
     def longest(self, function: str, name: str) -> int:
-        """How long a row can be: the time axis of the input that the lengths belong to."""
+        """How long a row can be: axis 1 of the input that the lengths belong to, or of the shortest one."""
         inputs = self.functions[function]
-        owner = inputs.get(name.removesuffix("_lengths"))
-        dims = owner.dims if owner is not None else ("batch", "time")
-        times = [dim for dim in (dims or ())[1:2] if isinstance(dim, str) and dim in self.sizes]
-        named = times or [dim for dim in self.sizes if dim != "batch"]
-        return min((self.sizes[dim] for dim in named), default=1)
+        owner = inputs.get(name.removesuffix("_lengths")) if name != "lengths" else None
+        owners = inputs.values() if owner is None else [owner]
+        times = [dims[1] for dims in (value.dims or () for value in owners) if len(dims) > 1]
+        return min((self.sizes[dim] if isinstance(dim, str) else dim for dim in times), default=1)
 
 
 def _other_size(size: int) -> int:

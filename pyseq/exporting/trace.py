@@ -28,7 +28,8 @@ def _trace_function(
     recorder = FunctionRecorder(program, name)
     arguments = {key: recorder.add_input(key, value.example) for key, value in inputs.items()}
     with recording(recorder):
-        if callable(getattr(module, name, None)) and takes_state(module, name):
+        stateful = callable(getattr(module, name, None)) and takes_state(module, name)
+        if stateful:
             state = _initial_state(module, name, inputs) if state is None else _traced_state(recorder, state)
         result = call(module, name, arguments, state)
         for key, tensor in named_outputs(name, result).items():
@@ -36,7 +37,7 @@ def _trace_function(
             assert reference is not None
             recorder.outputs.append((key, reference))
         state = result if isinstance(result, State) else state
-        if state is not None:
+        if state is not None and (stateful or state is result):
             _record_updates(recorder, state)
     return state
 

@@ -65,8 +65,8 @@ def convert(path: Path) -> Program:
         model,
         None,
         {
-            "encode": {"tokens": np.zeros((2, 4), np.int64), "lengths": np.array([4, 2])},
-            "step": {"tokens": np.zeros((2, 1), np.int64)},
+            "encode": {"tokens": np.arange(8).reshape(2, 4) % len(source), "lengths": np.array([4, 2])},
+            "step": {"tokens": np.arange(2).reshape(2, 1) % len(target)},
         },
         task=translator_task(path, model, source, target, config, variables),
         vocabularies={"source": source, "target": target},
@@ -334,7 +334,7 @@ def _vocabulary(file: Path, tokens: Any, unknown: str) -> Vocabulary:
 
 
 def _check_size(path: Path, side: str, vocabulary: Vocabulary, rows: int) -> None:
-    if len(vocabulary) != rows:
+    if len(vocabulary) != rows or rows == 0:
         raise _core.FormatError(
             f"{path}: the {side} vocabulary has {len(vocabulary)} tokens, the model has {rows} {side} embeddings"
         )

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "graph/weights.h"
+#include "io/loop_ops.h"
 
 namespace pyseq {
 namespace {
@@ -33,7 +34,7 @@ void announce_packed_weights(const ProgramSpec& spec, WeightStore& weights) {
     for (const NodeSpec& node : function.nodes) {
       if (is_loop(node)) continue;
       const OpDef& op = find_op(node.op);
-      for (std::size_t i = 0; i < std::min(node.inputs.size(), op.inputs.size()); ++i) {
+      for (std::size_t i = 0; i < op.inputs.size(); ++i) {
         if (node.inputs[i].kind == Kind::weight) {
           weights.want_packed(node.inputs[i].index, op.inputs[i].pack_gates);
         }
@@ -98,11 +99,7 @@ class FunctionCompiler {
 
   void note_use(const ValueRef& ref) {
     if (ref.kind == Kind::rows) result_.reads_rows = true;
-    if (ref.kind != Kind::state) return;
-    if (program_.states[ref.index].kind == StateKind::cache) {
-      reject(spec_, "cache " + program_.states[ref.index].name, "is read as a tensor");
-    }
-    insert_sorted(result_.reads, ref.index);
+    if (ref.kind == Kind::state) insert_sorted(result_.reads, ref.index);
   }
 
   /// The expression with sizes of weights, which never change, as constants.
@@ -128,29 +125,18 @@ class FunctionCompiler {
     compiled.op = &op;
     compiled.label = label_of(node);
     for (std::size_t i = 0; i < op.inputs.size(); ++i) {
-      const ValueRef ref = i < node.inputs.size() ? node.inputs[i] : ValueRef{};
       if (op.inputs[i].kind == InputKind::cache) {
-        compiled.caches.push_back(claim_cache(ref, compiled.label));
-        continue;
+        compiled.caches.push_back(claim_cache(node.inputs[i].index, compiled.label));
+      } else {
+        compiled.inputs.push_back(op_operand(node.inputs[i], op.inputs[i]));
       }
-      if (ref.kind == Kind::absent && op.inputs[i].kind == InputKind::tensor) {
-        reject(spec_, compiled.label, "lacks its input " + std::string(op.inputs[i].name));
-      }
-      compiled.inputs.push_back(op_operand(ref, op.inputs[i]));
     }
-    compile_outputs(node, op, compiled);
-    compile_attrs(node, op, compiled);
-    return compiled;
-  }
-
-  void compile_outputs(const NodeSpec& node, const OpDef& op, CompiledNode& compiled) {
+    compiled.outputs = node.outputs;
     for (std::size_t i = 0; i < op.outputs.size(); ++i) {
-      int value = i < node.outputs.size() ? node.outputs[i] : -1;
-      // An op writes all outputs that are not optional: one that nobody reads gets a value too.
-      if (value < 0 && !op.outputs[i].optional) value = result_.num_values++;
-      compiled.outputs.push_back(value);
       if (op.outputs[i].optional && compiled.capturable < 0) compiled.capturable = static_cast<int>(i);
     }
+    compile_attrs(node, op, compiled);
+    return compiled;
   }
 
   void compile_attrs(const NodeSpec& node, const OpDef& op, CompiledNode& compiled) {
@@ -167,106 +153,47 @@ class FunctionCompiler {
   }
 
   /// A cache is appended to by the node that reads it, so one node per function may.
-  int claim_cache(const ValueRef& ref, std::string_view label) {
-    if (ref.kind != Kind::state || program_.states[ref.index].kind != StateKind::cache) {
-      reject(spec_, label, "needs a cache");
+  int claim_cache(int state, std::string_view label) {
+    if (std::binary_search(result_.caches.begin(), result_.caches.end(), state)) {
+      reject(spec_, label, "uses cache " + program_.states[state].name + ", which another node uses already");
     }
-    if (std::binary_search(result_.caches.begin(), result_.caches.end(), ref.index)) {
-      reject(spec_, label, "uses cache " + program_.states[ref.index].name + ", which another node uses already");
-    }
-    insert_sorted(result_.caches, ref.index);
-    return ref.index;
+    insert_sorted(result_.caches, state);
+    return state;
   }
 
   CompiledNode compile_loop(const NodeSpec& node) {
     CompiledNode compiled;
     compiled.label = label_of(node);
-    LoopDef loop;
-    loop.kind = node.op == "scan" ? LoopDef::Kind::scan : LoopDef::Kind::repeat;
-    const bool is_scan = loop.kind == LoopDef::Kind::scan;
+    LoopDef& loop = compiled.loop.emplace();
     loop.body = node.body;
-    loop.until = is_scan ? -1 : node.until;
-    loop.states = count_attr(node, "states");
-    loop.consts = count_attr(node, "consts");
-    if (is_scan) {
-      loop.xs = count_attr(node, "xs");
-      loop.ys = count_attr(node, "ys");
+    loop.until = node.until;
+    loop.states = static_cast<int>(loop_count(node, "states"));
+    loop.consts = static_cast<int>(loop_count(node, "consts"));
+    if (node.op == "scan") {
+      loop.kind = LoopDef::Kind::scan;
+      loop.xs = static_cast<int>(loop_count(node, "xs"));
+      loop.ys = static_cast<int>(loop_count(node, "ys"));
     } else {
-      loop.max_steps = compile_dim(dim_attr(node, "max_steps"), compiled.label);
+      loop.kind = LoopDef::Kind::repeat;
+      loop.max_steps = max_steps(node);
     }
     for (const ValueRef& ref : node.inputs) compiled.inputs.push_back(operand(ref));
-    if (is_scan) compiled.inputs.resize(std::max<std::size_t>(compiled.inputs.size(), num_loop_inputs(loop) + 1));
     compiled.outputs = node.outputs;
-    for (int& value : compiled.outputs) value = value < 0 ? result_.num_values++ : value;
-    check_loop(loop, compiled);
-    compiled.loop = std::move(loop);
     return compiled;
   }
 
-  static std::size_t num_loop_inputs(const LoopDef& loop) {
-    return static_cast<std::size_t>(loop.xs) + loop.states + loop.consts;
-  }
-
-  void check_loop(const LoopDef& loop, const CompiledNode& node) {
-    const bool is_scan = loop.kind == LoopDef::Kind::scan;
-    const std::size_t inputs = num_loop_inputs(loop);
-    const std::size_t outputs = static_cast<std::size_t>(is_scan ? loop.ys : 1) + loop.states;
-    if (is_scan && loop.xs == 0) reject(spec_, node.label, "has no sequence to run over (xs is 0)");
-    if (!is_scan && loop.states == 0) reject(spec_, node.label, "has no state (states is 0)");
-    if (node.inputs.size() != inputs + (is_scan ? 1 : 0) || node.outputs.size() != outputs) {
-      reject(spec_, node.label, "has inputs or outputs that do not fit its counts");
+  DimExpr max_steps(const NodeSpec& node) {
+    DimExpr steps;
+    for (const auto& [name, attr] : node.attrs) {
+      if (name != "max_steps") continue;
+      if (const auto* dim = std::get_if<DimExpr>(&attr)) return compile_dim(*dim, label_of(node));
+      steps.constant = std::get<std::int64_t>(std::get<AttrValue>(attr));
     }
-    for (std::size_t i = 0; i < inputs; ++i) {
-      if (node.inputs[i].ref.kind == Kind::absent) reject(spec_, node.label, "lacks an input");
-    }
-    check_body(loop.body, inputs, static_cast<std::size_t>(loop.ys) + loop.states, node);
-    if (loop.until >= 0) check_body(loop.until, inputs, 1, node);
-  }
-
-  void check_body(int index, std::size_t inputs, std::size_t outputs, const CompiledNode& node) {
-    if (index < 0 || index >= static_cast<int>(program_.functions.size())) {
-      reject(spec_, node.label, "names no function to run");
-    }
-    const FunctionSpec& body = program_.functions[index];
-    if (body.is_public) reject(spec_, node.label, "runs " + body.name + ", which is public");
-    if (body.inputs.size() != inputs || body.outputs.size() != outputs) {
-      reject(spec_, node.label,
-             "gives " + std::to_string(inputs) + " inputs and wants " + std::to_string(outputs) + " outputs, but " +
-                 body.name + " has " + std::to_string(body.inputs.size()) + " and " +
-                 std::to_string(body.outputs.size()));
-    }
-  }
-
-  const SpecAttr& required_attr(const NodeSpec& node, std::string_view name) {
-    for (const auto& [key, attr] : node.attrs) {
-      if (key == name) return attr;
-    }
-    reject(spec_, label_of(node), "lacks the attribute " + std::string(name));
-  }
-
-  int count_attr(const NodeSpec& node, std::string_view name) {
-    constexpr std::int64_t kMost = 1 << 16;
-    const DimExpr count = dim_attr(node, name);
-    if (count.kind != DimExpr::Kind::constant || count.constant < 0 || count.constant > kMost) {
-      reject(spec_, label_of(node), "has a bad count " + std::string(name));
-    }
-    return static_cast<int>(count.constant);
-  }
-
-  DimExpr dim_attr(const NodeSpec& node, std::string_view name) {
-    const SpecAttr& attr = required_attr(node, name);
-    if (const auto* dim = std::get_if<DimExpr>(&attr)) return *dim;
-    const auto* value = std::get_if<std::int64_t>(&std::get<AttrValue>(attr));
-    if (value == nullptr) reject(spec_, label_of(node), "needs an integer " + std::string(name));
-    DimExpr constant;
-    constant.constant = *value;
-    return constant;
+    return steps;
   }
 
   void compile_update(int state, const ValueRef& ref) {
-    const StateInfo& info = program_.states[state];
-    if (info.kind == StateKind::cache) reject(spec_, "cache " + info.name, "is updated as a tensor");
-    result_.writes_memory |= info.kind == StateKind::memory;
+    result_.writes_memory |= program_.states[state].kind == StateKind::memory;
     result_.updates.emplace_back(state, operand(ref));
   }
 
@@ -278,9 +205,6 @@ class FunctionCompiler {
     const auto is_carry = [&](int state) { return program_.states[state].kind == StateKind::carry; };
     result_.reads_rows_of_state = result_.reads_rows || !result_.caches.empty() ||
                                   std::any_of(result_.reads.begin(), result_.reads.end(), is_carry);
-    if (!result_.is_public && result_.uses_state()) {
-      reject(spec_, "the body of a loop", "uses state");
-    }
   }
 
   const ProgramSpec& program_;

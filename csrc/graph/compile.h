@@ -76,8 +76,8 @@ struct CompiledProgram {
   std::map<std::string, int, std::less<>> function_index;
 };
 
-/// FormatError: what the file asks for cannot be run (a loop whose counts do not fit its body, one cache read by two
-/// nodes).
+/// FormatError: what a function does to state has no meaning (two nodes use one cache, or a function appends to a cache
+/// and writes memory, which empties the caches).
 CompiledProgram compile_program(const ProgramSpec& spec);
 
 }  // namespace pyseq

@@ -4,14 +4,15 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 if(SKBUILD)
-  set(PYSEQ_INSTALL_PREFIX_CPP "pyseq/cpp")
+  set(PYSEQ_INSTALL_PREFIX_CPP "pyseq/cpp/")
 else()
-  set(PYSEQ_INSTALL_PREFIX_CPP ".")
+  # Not ".": the exported targets find the prefix by counting the folders of their own path.
+  set(PYSEQ_INSTALL_PREFIX_CPP "")
 endif()
 # Always lib, never lib64 or lib/<triplet>: `python -m pyseq --cmake-dir` and the wheel count on it.
 set(CMAKE_INSTALL_LIBDIR lib)
-set(PYSEQ_INSTALL_LIB "${PYSEQ_INSTALL_PREFIX_CPP}/${CMAKE_INSTALL_LIBDIR}")
-set(PYSEQ_INSTALL_INCLUDE "${PYSEQ_INSTALL_PREFIX_CPP}/${CMAKE_INSTALL_INCLUDEDIR}")
+set(PYSEQ_INSTALL_LIB "${PYSEQ_INSTALL_PREFIX_CPP}${CMAKE_INSTALL_LIBDIR}")
+set(PYSEQ_INSTALL_INCLUDE "${PYSEQ_INSTALL_PREFIX_CPP}${CMAKE_INSTALL_INCLUDEDIR}")
 set(PYSEQ_INSTALL_CMAKE "${PYSEQ_INSTALL_LIB}/cmake/pyseq")
 
 target_include_directories(pyseq PUBLIC "$<INSTALL_INTERFACE:${PYSEQ_INSTALL_INCLUDE}>")

@@ -40,7 +40,8 @@ ProgramStepModel::ProgramStepModel(Session& session, State state, std::optional<
 }
 
 Tensor ProgramStepModel::step(const Tensor& tokens, const RunLimits& limits) {
-  RunOptions options{.limits = limits, .capture = {}};
+  RunOptions options;
+  options.limits = limits;
   if (source_) options.capture.push_back(source_->path);
   RunResult result = session_.run("step", {{"tokens", tokens}}, &state_, options);
   if (source_) attention_ = select_head(result.captures.at(source_->path), source_->head);

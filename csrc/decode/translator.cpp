@@ -43,8 +43,9 @@ State encode(Session& session, std::span<const Ids* const> sources, const RunLim
     lengths.mutable_data<std::int64_t>()[row] = static_cast<std::int64_t>(sources[row]->size());
   }
   State state = session.new_state(batch);
-  session.run("encode", {{"tokens", tokens}, {"lengths", lengths}}, &state,
-              RunOptions{.limits = limits, .capture = {}});
+  RunOptions options;
+  options.limits = limits;
+  session.run("encode", {{"tokens", tokens}, {"lengths", lengths}}, &state, options);
   return state;
 }
 

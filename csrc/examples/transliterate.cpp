@@ -62,7 +62,8 @@ int main(int argc, char** argv) {
     const pyseq::Translator translator = pyseq::Translator::load(arguments.model);
     std::string word;
     while (std::getline(std::cin, word)) {
-      for (const pyseq::Translation& best : translator.translate_batch({word}, arguments.options)[0]) {
+      const auto results = translator.translate_batch({word}, arguments.options);
+      for (const pyseq::Translation& best : results[0]) {
         std::printf("%s\t%s\t%.17g\n", word.c_str(), best.text.c_str(), best.score);
       }
       std::fflush(stdout);

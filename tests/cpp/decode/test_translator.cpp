@@ -30,8 +30,9 @@ struct Replay {
     Ids fed{kMarks.start};
     fed.insert(fed.end(), tokens.begin(), tokens.end());
     const auto time = static_cast<std::int64_t>(fed.size());
-    return session.run("step", {{"tokens", Tensor::from<std::int64_t>({1, time}, fed)}}, &state,
-                       RunOptions{.limits = {}, .capture = {"attention"}});
+    RunOptions options;
+    options.capture = {"attention"};
+    return session.run("step", {{"tokens", Tensor::from<std::int64_t>({1, time}, fed)}}, &state, options);
   }
 
   ReferenceModel reference() const {

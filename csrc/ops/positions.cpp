@@ -141,11 +141,10 @@ void check_learned_positions(const OpArgs& args, std::int64_t start, std::int64_
   const std::int64_t batch = args.inputs[kX].size(0), time = args.inputs[kX].size(1);
   for (std::int64_t row = 0; row < batch && time > 0; ++row) {
     const std::int64_t offset = offset_of(args, kLearnedOffset, row);
-    const bool sane = offset >= -start && offset <= kMostPositions;
-    if (sane && start + offset + time <= count) continue;
-    throw IndexError(std::string(args.label) + ": row " + std::to_string(row) + " has positions " +
-                     std::to_string(start) + " + " + std::to_string(offset) + " to " + std::to_string(time - 1) +
-                     " later, expected positions in the " + std::to_string(count) + " rows of weight");
+    if (offset >= -start && offset <= count - time - start) continue;
+    throw IndexError(std::string(args.label) + ": row " + std::to_string(row) + " has start " + std::to_string(start) +
+                     ", offset " + std::to_string(offset) + " and " + std::to_string(time) +
+                     " steps, expected positions within the " + std::to_string(count) + " rows of weight");
   }
 }
 

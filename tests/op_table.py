@@ -247,11 +247,11 @@ SINUSOIDAL_POSITIONS = OpRow(
 LEARNED_POSITIONS = OpRow(
     name="learned_positions",
     cases=[
-        OpCase(lambda rng, batch, time: {"x": normal(rng, batch, time, 12), "weight": normal(rng, 40, 12)}),
+        OpCase(lambda rng, batch, time: {"x": normal(rng, batch, time, 12), "weight": normal(rng, 64, 12)}),
         OpCase(
             lambda rng, batch, time: {
                 "x": normal(rng, batch, time, 12),
-                "weight": normal(rng, 40, 12),
+                "weight": normal(rng, 64, 12),
                 "offset": rng.integers(0, 9, batch),
             },
             {"start": 2},

@@ -39,7 +39,8 @@ Json attacked(const Attack& attack) {
 
 void expect_refused(std::initializer_list<Attack> attacks) {
   for (const Attack& attack : attacks) {
-    INFO(std::string(attack.place) + " = " + (attack.value == nullptr ? "(removed)" : attack.value));
+    const std::string change = std::string(attack.place) + " = " + (attack.value ? attack.value : "(removed)");
+    CAPTURE(change);
     expect_format_error(attack.telling, [&] { read(attacked(attack)); });
   }
 }

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Union
 from pyseq import _core
 
 _PACKAGE = Path(__file__).parent
-_LIBRARY_FOLDERS = {_PACKAGE, _PACKAGE / "nn", _PACKAGE / "exporting"}
+_LIBRARY_FOLDERS = {_PACKAGE, *(_PACKAGE / folder for folder in ("ops", "nn", "exporting"))}
 
 
 class TraceError(_core.Error, RuntimeError):  # type: ignore[misc]

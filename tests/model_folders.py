@@ -16,12 +16,12 @@ import pyseq
 Array = np.ndarray[Any, Any]
 
 SOURCE_TOKENS = ["<blank>", "<s>", "</s>", "<unk>", *"abcdefgh"]
-TARGET_TOKENS = ["<blank>", "<s>", "</s>", *"ABCDEFG"]
+TARGET_TOKENS = ["<blank>", "<s>", "</s>", *"ABCDEFG", "<unk>"]
 WIDTH, HEADS, HIDDEN, LAYERS = 16, 2, 24, 2
 TYPE_NUMBERS = {"float32": 0, "int8": 1, "int16": 2, "int32": 3, "float16": 4, "bfloat16": 5}
 
 
-def transformer_variables(seed: int = 0, source: int = 12, target: int = 10) -> dict[str, Array]:
+def transformer_variables(seed: int = 0, source: int = 12, target: int = 11) -> dict[str, Array]:
     """Weights of a Transformer under CTranslate2's names."""
     random = np.random.default_rng(seed)
     variables: dict[str, Array] = {}
@@ -87,7 +87,7 @@ def write_folder(
     content: bytes | None = None,
     *,
     source_tokens: list[str] = SOURCE_TOKENS,
-    target_tokens: list[str] = TARGET_TOKENS,
+    target_tokens: list[str] = TARGET_TOKENS[:-1],  # CTranslate2 appends an <unk> that is not in the file
     as_json: bool = False,
     config: dict[str, Any] | None = None,
 ) -> Path:

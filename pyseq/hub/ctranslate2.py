@@ -93,6 +93,8 @@ class _Variables:
         if name not in self.arrays:
             self.missing.append(name)
             return np.zeros((0, 0), np.float32)
+        if self.arrays[name].ndim == 0:
+            raise _core.FormatError(f"{self.path}: {name} is a number, expected an array")
         return self.arrays[name]
 
     def flag(self, name: str, default: float) -> float:
@@ -325,10 +327,10 @@ def _vocabulary(file: Path, tokens: Any, unknown: str) -> Vocabulary:
         raise _core.FormatError(f"{file}: expected a list of tokens")
     # The folder does not say how texts are cut; a table of single characters and marks is one of characters.
     single = all(len(token) == 1 or (token.startswith("<") and token.endswith(">")) for token in tokens)
+    if unknown not in tokens:
+        tokens = [*tokens, unknown]  # as CTranslate2 does
     try:
-        return Vocabulary(
-            tokens, "character" if single else "word", tokens.index(unknown) if unknown in tokens else None
-        )
+        return Vocabulary(tokens, "character" if single else "word", tokens.index(unknown))
     except _core.ArgumentError as error:
         raise _core.FormatError(f"{file}: {error}") from None
 

@@ -114,7 +114,7 @@ def _read_array(file: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
             shape, fortran_order, dtype = read_header(stream)
         except (ValueError, KeyError) as error:
             raise _core.FormatError(f"{file}: {member.filename}: not an array: {error}") from None
-        if dtype != np.float32 or fortran_order or len(shape) > 2:
+        if dtype != np.float32 or fortran_order or len(shape) > 2 or min(shape, default=0) < 0:
             raise _core.FormatError(f"{file}: {member.filename}: {dtype} {shape}, expected float32 in C order")
         content = stream.read()
     expected = dtype.itemsize

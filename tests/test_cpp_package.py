@@ -1,0 +1,89 @@
+"""The C++ package as its user meets it: CMake finds it, it prints the hypotheses and scores of Python, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from model_folders import write_folder
+
+import pyseq
+
+PROJECT = Path(__file__).resolve().parent / "cmake_project"
+TINY_WORDS = ["abc", "hgfedcba", "", "deadbeef"]
+REAL_WORDS = ["لقمان", "مريم", "إبراهيم", "غورباتشوف", "بيتهوفن", "مراكش"]
+
+
+def wheel_prefix() -> Path:
+    cmake_dir = subprocess.check_output([sys.executable, "-m", "pyseq", "--cmake-dir"], text=True).strip()
+    return Path(cmake_dir).parents[2]
+
+
+def installed_prefix(folder: Path) -> Path:
+    """What `cmake --install` gives; building the library takes minutes, so an existing build is used."""
+    build = os.environ.get("PYSEQ_CPP_BUILD")
+    if build is None:
+        pytest.skip(
+            "no CMake build: run `cmake -S . -B build/cpp && cmake --build build/cpp`, set PYSEQ_CPP_BUILD to it"
+        )
+    subprocess.run(["cmake", "--install", build, "--prefix", folder], check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["wheel", "cmake --install"])
+def transliterate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example program, built with the package of one of the two places."""
+    if shutil.which("cmake") is None:
+        pytest.skip("cmake is missing: pip install cmake ninja")
+    folder = tmp_path_factory.mktemp("cpp")
+    prefix = wheel_prefix() if request.param == "wheel" else installed_prefix(folder / "prefix")
+    build = folder / "build"
+    arguments = [f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Release"]
+    subprocess.run(["cmake", "-S", PROJECT, "-B", build, *arguments], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", build], check=True, stdout=subprocess.DEVNULL)
+    return build / "transliterate"
+
+
+def assert_same_output(program: Path, model: Path, words: list[str]) -> None:
+    translator = pyseq.load(model)
+    options = ["--beam-size", "4", "--n-best", "4", "--length-penalty", "0.6"]
+    text = "".join(f"{word}\n" for word in words)
+    printed = subprocess.run([program, model, *options], input=text, capture_output=True, encoding="utf-8", check=True)
+    found = [line.split("\t") for line in printed.stdout.splitlines()]
+    expected = [
+        [word, hypothesis.text, hypothesis.score.hex()]
+        for word, hypotheses in zip(
+            words, translator.translate_batch(words, beam_size=4, n_best=4, length_penalty=0.6), strict=True
+        )
+        for hypothesis in hypotheses
+    ]
+    assert [[word, output, float(score).hex()] for word, output, score in found] == expected
+
+
+def test_tiny_model_gives_the_same_bits(transliterate: Path, tmp_path: Path) -> None:
+    pyseq.load(write_folder(tmp_path / "folder")).save(tmp_path / "model.safetensors")
+    assert_same_output(transliterate, tmp_path / "model.safetensors", TINY_WORDS)
+
+
+def test_real_model_gives_the_same_bits(transliterate: Path, data_dir: Path, tmp_path: Path) -> None:
+    pyseq.load(data_dir / "models" / "aren_transliteration").save(tmp_path / "model.safetensors")
+    assert_same_output(transliterate, tmp_path / "model.safetensors", REAL_WORDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "model file is missing"),
+        (["nowhere.safetensors"], "nowhere.safetensors"),
+        (["--beam-size"], "needs a value"),
+    ],
+)
+def test_failures_give_one_sentence(transliterate: Path, arguments: list[str], sentence: str) -> None:
+    finished = subprocess.run([transliterate, *arguments], capture_output=True, text=True, input="", check=False)
+    assert finished.returncode == 1
+    assert sentence in finished.stderr
+    assert finished.stderr.count("\n") == 1

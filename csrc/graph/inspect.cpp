@@ -67,7 +67,6 @@ FunctionInfo describe_function(const ProgramSpec& spec, const FunctionSpec& func
   info.name = function.name;
   info.is_public = function.is_public;
   info.inputs = function.inputs;
-  for (const auto& [name, ref] : function.outputs) info.outputs.push_back({name, DType::float32, {}});
   for (const NodeSpec& node : function.nodes) info.nodes.push_back(describe_node(spec, node));
   return info;
 }

@@ -6,6 +6,7 @@
 
 namespace pyseq {
 
+/// All but the types of outputs (output_types.h).
 FunctionInfo describe_function(const ProgramSpec& spec, const FunctionSpec& function);
 
 }  // namespace pyseq

@@ -3,6 +3,7 @@
 
 #include "base/packing.h"
 #include "graph/inspect.h"
+#include "graph/output_types.h"
 #include "graph/program_impl.h"
 #include "io/program_file.h"
 #include "io/safetensors.h"
@@ -31,7 +32,11 @@ const char* state_kind_name(StateKind kind) {
 }
 
 Program::Impl::Impl(ProgramSpec program_spec) : spec(std::move(program_spec)), compiled(compile_program(spec)) {
-  for (const FunctionSpec& function : spec.functions) functions.push_back(describe_function(spec, function));
+  const auto outputs = describe_outputs(compiled);
+  for (std::size_t i = 0; i < spec.functions.size(); ++i) {
+    functions.push_back(describe_function(spec, spec.functions[i]));
+    functions[i].outputs = outputs[i];
+  }
   for (const WeightSpec& weight : spec.weights) tensors.push_back(weight.info);
 }
 

@@ -12,13 +12,6 @@ std::string subject(const StateInfo& info) {
   return std::string(state_kind_name(info.kind)) + " \"" + info.name + "\"";
 }
 
-/// [rows, sizes of a row...]
-Shape carry_shape(const StateInfo& info, std::int64_t rows) {
-  std::vector<std::int64_t> sizes{rows};
-  sizes.insert(sizes.end(), info.shape.begin(), info.shape.end());
-  return Shape(sizes);
-}
-
 Tensor gather(const Tensor& tensor, std::span<const std::int64_t> rows) {
   Tensor result = Tensor::empty(tensor.dtype(), tensor.shape().with(0, static_cast<std::int64_t>(rows.size())));
   if (result.num_bytes() == 0) return result;
@@ -54,6 +47,12 @@ void check_parents(std::span<const std::int64_t> parents, std::int64_t rows) {
 }
 
 }  // namespace
+
+Shape carry_shape(const StateInfo& info, std::int64_t rows) {
+  std::vector<std::int64_t> sizes{rows};
+  sizes.insert(sizes.end(), info.shape.begin(), info.shape.end());
+  return Shape(sizes);
+}
 
 Tensor initial_carry(const StateInfo& info, std::int64_t rows) {
   return Tensor::zeros(info.dtype, carry_shape(info, rows));

@@ -22,6 +22,8 @@ struct State::Impl {
 /// Zero carries and empty caches; memory is undefined and the row map is the identity.
 State::Impl make_state(std::shared_ptr<const Program> program, std::int64_t rows);
 
+/// [rows, sizes of a row...]
+Shape carry_shape(const StateInfo& info, std::int64_t rows);
 /// The parts of a fresh state.
 Tensor initial_carry(const StateInfo& info, std::int64_t rows);
 std::unique_ptr<KvCache> initial_cache(const StateInfo& info, std::int64_t rows);

@@ -247,9 +247,43 @@ TEST_CASE("a program describes its functions") {
   CHECK(info.nodes[0].inputs == std::vector<std::string>{"%0"});
   CHECK(json::parse(info.nodes[0].attributes) ==
         json({{"axis", 1}, {"begin", 1}, {"end", {{"dim", {"size", "%0", 1}}}}}));
+  CHECK(info.outputs[0].name == "y");
+  CHECK(info.outputs[0].dtype == DType::float32);
+  CHECK(info.outputs[0].dims == std::vector<std::string>{"batch", "?"});
   CHECK(program->function_names() == std::vector<std::string>{"forward"});
   CHECK(program->tensors()[0].shape == std::vector<std::int64_t>{2, 3});
   CHECK(program->producer() == "test");
   CHECK_THROWS_AS(program->tensor("nothing"), ValueError);
   CHECK_THROWS_AS(program->vocabulary("source"), ValueError);
+}
+
+TEST_CASE("outputs are described by the names of input sizes, through state and loops") {
+  FunctionBuilder encode("encode");
+  const auto ids = encode.input("ids", {"batch", "source"}, "int64");
+  encode.output("ids", ids).update("memory", encode.node("embedding", {ids, "w:table"}));
+  FunctionBuilder body("body", false);
+  const auto x = body.input("x", {"batch", 4});
+  body.output("y", body.node("linear", {x, "w:table"}));
+  FunctionBuilder step("step");
+  const auto query = step.input("query", {"batch", "time", 4});
+  const auto read = step.nodes("attention", {query, "s:memory", "s:memory", nullptr, "rows"}, {{"num_heads", 2}}, 2);
+  const auto loop = step.nodes("scan", {read[0]}, {{"xs", 1}, {"states", 0}, {"consts", 0}, {"ys", 1}}, 1, "loop",
+                               {{"function", "body"}});
+  step.output("logits", loop[0]).output("weights", read[1]);
+  FunctionBuilder fixed("fixed");
+  fixed.output("y", fixed.node("slice", {fixed.input("x", {"time"})}, {{"axis", 0}, {"begin", 0}, {"end", 1000}}));
+  const auto program = ProgramBuilder()
+                           .weight("table", random_tensor({9, 4}, 1))
+                           .state("memory", "memory")
+                           .function(encode)
+                           .function(body)
+                           .function(step)
+                           .function(fixed)
+                           .build();
+  using Dims = std::vector<std::string>;
+  CHECK(program->function("encode").outputs[0].dtype == DType::int64);
+  CHECK(program->function("encode").outputs[0].dims == Dims{"batch", "source"});
+  CHECK(program->function("step").outputs[0].dims == Dims{"batch", "time", "9"});
+  CHECK(program->function("step").outputs[1].dims == Dims{"batch", "2", "time", "?"});
+  CHECK(program->function("fixed").outputs[0].dims == Dims{"..."});
 }

@@ -13,7 +13,7 @@ _PACKAGE = Path(__file__).parent
 _LIBRARY_FOLDERS = {_PACKAGE, *(_PACKAGE / folder for folder in ("ops", "nn", "exporting"))}
 
 
-class TraceError(_core.Error, RuntimeError):  # type: ignore[misc]
+class TraceError(_core.Error, RuntimeError):
     """A model did something while it was exported that a program file cannot express."""
 
 
@@ -82,7 +82,7 @@ class Dim:
         refuse("the value of a size was needed", "sizes vary from run to run: pass the size on as it is")
 
     __int__ = __index__ = __float__ = __bool__ = _refuse_number
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse_number  # type: ignore[assignment]
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse_number
     __mod__ = __rmod__ = __truediv__ = __rtruediv__ = __pow__ = __neg__ = _refuse_number
     __hash__ = None  # type: ignore[assignment]
 

@@ -83,22 +83,14 @@ class Tensor:
     def __len__(self) -> int:
         return len(self.data)
 
-    def __add__(self, other: Tensor) -> Tensor:
-        return self._combine("add", other)
+    def __add__(self, other: Tensor | Array) -> Tensor:
+        return _commuting("add", self, other) if isinstance(other, Tensor | np.ndarray) else NotImplemented
 
-    def __mul__(self, other: Tensor) -> Tensor:
-        return self._combine("multiply", other)
+    def __mul__(self, other: Tensor | Array) -> Tensor:
+        return _commuting("multiply", self, other) if isinstance(other, Tensor | np.ndarray) else NotImplemented
 
     __radd__ = __add__
     __rmul__ = __mul__
-
-    def _combine(self, op: str, other: object) -> Tensor:
-        if not isinstance(other, Tensor | np.ndarray):
-            return NotImplemented
-        # The op takes the operand with fewer axes second; both ops commute.
-        pair = (self, other) if self.ndim >= other.ndim else (other, self)
-        result: Tensor = apply(op, pair)[0]
-        return result
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({np.array2string(self._array, separator=', ', threshold=20)})"
@@ -111,6 +103,12 @@ def _as_array(data: ArrayLike) -> Array:
     if array.dtype.kind == "f":
         return array.astype(np.float32)
     return array.astype(np.int64) if array.dtype.kind in "iu" else array
+
+
+def _commuting(op: str, a: Tensor, b: Tensor | Array) -> Tensor:
+    """An op that takes the operand with fewer axes second."""
+    result: Tensor = apply(op, (a, b) if a.ndim >= b.ndim else (b, a))[0]
+    return result
 
 
 class Parameter(Tensor):

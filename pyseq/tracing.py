@@ -68,7 +68,7 @@ class TracedTensor(Tensor):
     def _refuse_values(self, *_: object, **__: object) -> NoReturn:
         refuse("values of a tensor were read", "compute with pyseq.ops, pyseq.scan and pyseq.repeat")
 
-    __getitem__ = __iter__ = __bool__ = __float__ = __int__ = __len__ = __array__ = _refuse_values  # type: ignore[assignment]
+    __getitem__ = __iter__ = __bool__ = __float__ = __int__ = __len__ = __array__ = _refuse_values
 
     def __repr__(self) -> str:
         return f"TracedTensor(ndim={self.ndim}, dtype={self.dtype})"

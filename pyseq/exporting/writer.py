@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pyseq import _core
 from pyseq.exporting.inputs import Input
-from pyseq.tracing import FunctionRecorder, ProgramRecorder, function_json
+from pyseq.tracing import FunctionRecorder, ProgramRecorder, Reference, function_json
 
 FORMAT_VERSION = 1
 
@@ -51,17 +51,26 @@ def _function(recorder: FunctionRecorder, functions: Mapping[str, Mapping[str, I
 
 def packing(program: ProgramRecorder) -> dict[str, int]:
     """Weights that every reader takes packed, and with how many gates interleaved."""
-    schemas = {schema["name"]: schema for schema in _core.op_schemas()}
-    gates: dict[str, set[int]] = {}  # 0: a reader that wants the weight as it is
+    layouts: dict[Reference, set[int]] = {}  # gates that readers want; 0: the weight as it is
+    for reference, gates in _readings(program):
+        layouts.setdefault(reference, set()).add(gates)
+    wanted = {name: layouts[f"w:{name}"] for name in program.weights}
+    return {name: gates.pop() for name, gates in wanted.items() if len(gates) == 1 and 0 not in gates}
+
+
+def _readings(program: ProgramRecorder) -> Iterator[tuple[Reference, int]]:
+    """Everything that is read, and with how many gates interleaved its reader wants it."""
+    definitions = {schema["name"]: schema["inputs"] for schema in _core.op_schemas()}
     for function in program.functions:
-        for reference in [r for _, r in function.outputs] + list(function.updates.values()):
-            gates.setdefault(str(reference), set()).add(0)
+        for reference in [*dict(function.outputs).values(), *function.updates.values()]:
+            yield reference, 0
         for node in function.nodes:
-            definitions = schemas[node.op]["inputs"] if node.op in schemas else []
-            for position, reference in enumerate(node.inputs):
-                if isinstance(reference, str):
-                    definition = definitions[position] if definitions else {"pack_gates": 0, "accepts_packed": False}
-                    wanted = 1 if definition["accepts_packed"] else definition["pack_gates"]
-                    gates.setdefault(reference, set()).add(wanted)
-    chosen = {name: gates.get(f"w:{name}", {0}) for name in program.weights}
-    return {name: count.pop() for name, count in chosen.items() if len(count) == 1 and 0 not in count}
+            for position, operand in enumerate(node.inputs):
+                if operand is None:
+                    continue
+                if node.op not in definitions:  # scan and repeat pass it on
+                    yield operand, 0
+                elif definitions[node.op][position]["accepts_packed"]:
+                    yield operand, 1
+                else:
+                    yield operand, definitions[node.op][position]["pack_gates"]

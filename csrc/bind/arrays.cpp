@@ -121,10 +121,9 @@ py::array array_from_tensor(const Tensor& tensor, bool writable) {
   return array;
 }
 
-py::object object_from_tensor(const Tensor& tensor, bool writable) {
+py::typing::Optional<py::array> optional_array(const Tensor& tensor) {
   if (!tensor.defined()) return py::none();
-  if (tensor.is_packed()) return py::cast(PackedWeight{tensor});
-  return array_from_tensor(tensor, writable);
+  return array_from_tensor(tensor);
 }
 
 }  // namespace pyseq

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pybind11/numpy.h>
+#include <pybind11/typing.h>
 
 #include <string_view>
 
@@ -9,6 +10,13 @@
 #include "pyseq/tensor.h"
 
 namespace pyseq {
+
+// Containers with the types of what they hold, for the signatures that Python shows.
+using ObjectList = py::typing::List<py::object>;
+using OptionalArrayList = py::typing::List<py::typing::Optional<py::array>>;
+using ObjectDict = py::typing::Dict<py::str, py::object>;
+using ArrayDict = py::typing::Dict<py::str, py::array>;
+using DictList = py::typing::List<ObjectDict>;
 
 /// A weight in the layout that kernels read; opaque to Python.
 struct PackedWeight {
@@ -25,7 +33,7 @@ Tensor tensor_from_operand(py::handle value, std::string_view label, std::string
 /// An array that shares the tensor's memory and keeps it alive.
 py::array array_from_tensor(const Tensor& tensor, bool writable = true);
 
-/// An array, a PackedWeight for a packed tensor, or None for an undefined one.
-py::object object_from_tensor(const Tensor& tensor, bool writable = true);
+/// The same, or None for an undefined tensor.
+py::typing::Optional<py::array> optional_array(const Tensor& tensor);
 
 }  // namespace pyseq

@@ -56,7 +56,7 @@ void bind_hypothesis(py::module_& module) {
                     "One log probability per id, and one for the end mark when finished.")
       .def_readonly("finished", &Hypothesis::finished, "False for a hypothesis that was cut at max_length.")
       .def_property_readonly(
-          "attention", [](const Hypothesis& self) { return object_from_tensor(self.attention); },
+          "attention", [](const Hypothesis& self) { return optional_array(self.attention); },
           "Attention [ids, source positions], or None.");
 }
 

@@ -46,7 +46,7 @@ AttrValue attr_from_python(py::handle value, std::string_view label, std::string
                    ", expected a number, a flag, a text or a list of integers");
 }
 
-Attrs attrs_from_python(const OpDef& op, const py::dict& attributes, std::string_view label) {
+Attrs attrs_from_python(const OpDef& op, const ObjectDict& attributes, std::string_view label) {
   NamedAttrs named;
   named.reserve(attributes.size());
   for (const auto& [key, value] : attributes) {
@@ -76,7 +76,8 @@ std::string_view input_name(const OpDef& op, std::size_t position) {
   return "an input too many";
 }
 
-Operands operands_in_order(const OpDef& op, const py::list& inputs, const py::list& caches, std::string_view label) {
+Operands operands_in_order(const OpDef& op, const ObjectList& inputs, const ObjectList& caches,
+                           std::string_view label) {
   Operands operands;
   operands.inputs.reserve(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -86,7 +87,7 @@ Operands operands_in_order(const OpDef& op, const py::list& inputs, const py::li
   return operands;
 }
 
-Operands operands_by_name(const OpDef& op, const py::dict& named, std::string_view label) {
+Operands operands_by_name(const OpDef& op, const ObjectDict& named, std::string_view label) {
   for (const auto& [key, value] : named) {
     const std::string name = py::cast<std::string>(key);
     const bool known =
@@ -115,7 +116,7 @@ struct WantedOutputs {
   std::span<const bool> span() const { return {flags.data(), count}; }
 };
 
-WantedOutputs wanted_outputs(const OpDef& op, const py::list& names, std::string_view label) {
+WantedOutputs wanted_outputs(const OpDef& op, const py::typing::List<py::str>& names, std::string_view label) {
   WantedOutputs wanted;
   std::size_t found = 0;
   for (const OutputDef& output : op.outputs) {
@@ -131,9 +132,9 @@ WantedOutputs wanted_outputs(const OpDef& op, const py::list& names, std::string
   return wanted;
 }
 
-py::list run(std::string_view name, const py::list& inputs, const py::list& caches, const py::dict& attributes,
-             const py::list& wanted, std::string_view label, std::optional<double> deadline,
-             const CancelToken* cancel) {
+OptionalArrayList run(std::string_view name, const ObjectList& inputs, const ObjectList& caches,
+                      const ObjectDict& attributes, const py::typing::List<py::str>& wanted, std::string_view label,
+                      std::optional<double> deadline, const CancelToken* cancel) {
   const OpDef& op = find_op(name);
   if (label.empty()) label = op.name;
   const Attrs attrs = attrs_from_python(op, attributes, label);
@@ -145,12 +146,12 @@ py::list run(std::string_view name, const py::list& inputs, const py::list& cach
     const py::gil_scoped_release no_gil;
     outputs = run_op(op, operands.inputs, operands.caches, attrs, want.span(), limits, label);
   }
-  py::list results(outputs.size());
-  for (std::size_t i = 0; i < outputs.size(); ++i) results[i] = object_from_tensor(outputs[i]);
+  OptionalArrayList results(outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) results[i] = optional_array(outputs[i]);
   return results;
 }
 
-std::pair<double, double> cost(std::string_view name, const py::dict& inputs, const py::dict& attributes) {
+std::pair<double, double> cost(std::string_view name, const ObjectDict& inputs, const ObjectDict& attributes) {
   const OpDef& op = find_op(name);
   const Attrs attrs = attrs_from_python(op, attributes, op.name);
   const Operands operands = operands_by_name(op, inputs, op.name);
@@ -185,18 +186,18 @@ py::dict schema(const OpDef& op) {
 }  // namespace
 
 void bind_ops(py::module_& module) {
-  module.def("run_op", run, py::arg("name"), py::arg("inputs"), py::arg("caches") = py::list(),
-             py::arg("attributes") = py::dict(), py::arg("wanted") = py::list(), py::arg("label") = "",
-             py::arg("deadline") = py::none(), py::arg("cancel") = py::none(),
+  module.def("run_op", run, py::arg("name"), py::arg("inputs"), py::arg("caches") = ObjectList(),
+             py::arg("attributes") = ObjectDict(), py::arg("wanted") = py::typing::List<py::str>(),
+             py::arg("label") = "", py::arg("deadline") = py::none(), py::arg("cancel") = py::none(),
              "Run one op. Inputs are in the order of op_schemas() without the caches, None where absent.\n\n"
              "`wanted` names the optional outputs to compute. The result has every output of the op, None for an\n"
              "optional one that was not wanted. `label` starts every error message (default: the op's name).");
-  module.def("op_cost", cost, py::arg("name"), py::arg("inputs"), py::arg("attributes") = py::dict(),
+  module.def("op_cost", cost, py::arg("name"), py::arg("inputs"), py::arg("attributes") = ObjectDict(),
              "Floating point operations and bytes read and written of one call; inputs by name, caches among them.");
   module.def(
       "op_schemas",
       [] {
-        py::list schemas;
+        DictList schemas;
         for (const OpDef& op : all_ops()) schemas.append(schema(op));
         return schemas;
       },

@@ -37,8 +37,8 @@ std::shared_ptr<Program> parse(const py::bytes& bytes) {
   return without_const(Program::parse(std::as_bytes(std::span(text))));
 }
 
-py::list arguments_to_python(const std::vector<ArgumentInfo>& arguments) {
-  py::list result;
+DictList arguments_to_python(const std::vector<ArgumentInfo>& arguments) {
+  DictList result;
   for (const ArgumentInfo& argument : arguments) {
     result.append(py::dict("name"_a = argument.name, "dtype"_a = dtype_name(argument.dtype), "dims"_a = argument.dims));
   }
@@ -56,14 +56,14 @@ py::dict function_to_python(const FunctionInfo& function) {
                   "outputs"_a = arguments_to_python(function.outputs), "nodes"_a = nodes);
 }
 
-py::list functions_to_python(const Program& program) {
-  py::list result;
+DictList functions_to_python(const Program& program) {
+  DictList result;
   for (const FunctionInfo& function : program.functions()) result.append(function_to_python(function));
   return result;
 }
 
-py::list state_to_python(const Program& program) {
-  py::list result;
+DictList state_to_python(const Program& program) {
+  DictList result;
   for (const StateInfo& state : program.state()) {
     result.append(py::dict("name"_a = state.name, "kind"_a = state_kind_name(state.kind),
                            "dtype"_a = dtype_name(state.dtype), "shape"_a = state.shape));
@@ -71,8 +71,8 @@ py::list state_to_python(const Program& program) {
   return result;
 }
 
-py::list tensors_to_python(const Program& program) {
-  py::list result;
+DictList tensors_to_python(const Program& program) {
+  DictList result;
   for (const TensorInfo& tensor : program.tensors()) {
     result.append(py::dict("name"_a = tensor.name, "dtype"_a = dtype_name(tensor.dtype), "shape"_a = tensor.shape,
                            "panel_gates"_a = tensor.panel_gates, "bytes"_a = tensor.bytes));
@@ -103,9 +103,9 @@ void bind_program_class(py::module_& module) {
       .def(
           "tensor",
           [](const Program& self, const std::string& name) {
-            return object_from_tensor(self.tensor(name), /*writable=*/false);
+            return array_from_tensor(self.tensor(name), /*writable=*/false);
           },
-          py::arg("name"), "A tensor by its name: a read-only array, or a PackedWeight.");
+          py::arg("name"), "A read-only array; packed weights are unpacked.");
 }
 
 void bind_state_class(py::module_& module) {
@@ -128,11 +128,8 @@ void bind_state_class(py::module_& module) {
           "A copy, whose caches share their blocks with this one.")
       .def(
           "tensor",
-          [](PyState& self, const std::string& name) -> py::object {
-            const Tensor tensor = self.lease()->tensor(name);
-            return tensor.defined() ? object_from_tensor(tensor.copy()) : py::none();
-          },
-          py::arg("name"), "A copy of a carry or memory, or None for a memory that nobody has written.")
+          [](PyState& self, const std::string& name) { return array_from_tensor(self.lease()->tensor(name).copy()); },
+          py::arg("name"), "A copy of a carry, or of a memory that has been written.")
       .def(
           "set_tensor",
           [](PyState& self, const std::string& name, const py::object& value) {
@@ -142,7 +139,7 @@ void bind_state_class(py::module_& module) {
           py::arg("name"), py::arg("value"), "Replace a carry or memory by a copy of an array.");
 }
 
-NamedTensors named_inputs(const py::dict& arrays, const std::string& function) {
+NamedTensors named_inputs(const ObjectDict& arrays, const std::string& function) {
   NamedTensors inputs;
   for (const auto& [key, value] : arrays) {
     const std::string name = py::cast<std::string>(key);
@@ -151,15 +148,15 @@ NamedTensors named_inputs(const py::dict& arrays, const std::string& function) {
   return inputs;
 }
 
-py::dict named_arrays(const NamedTensors& tensors) {
-  py::dict arrays;
-  for (const auto& [name, tensor] : tensors) arrays[py::str(name)] = object_from_tensor(tensor);
+ArrayDict named_arrays(const NamedTensors& tensors) {
+  ArrayDict arrays;
+  for (const auto& [name, tensor] : tensors) arrays[py::str(name)] = array_from_tensor(tensor);
   return arrays;
 }
 
-std::pair<py::dict, py::dict> run(PySession& self, const std::string& function, const py::dict& inputs, PyState* state,
-                                  std::vector<std::string> capture, std::optional<double> deadline,
-                                  const CancelToken* cancel) {
+std::pair<ArrayDict, ArrayDict> run(PySession& self, const std::string& function, const ObjectDict& inputs,
+                                    PyState* state, std::vector<std::string> capture, std::optional<double> deadline,
+                                    const CancelToken* cancel) {
   const NamedTensors tensors = named_inputs(inputs, function);
   const RunOptions options{.limits = make_limits(deadline, cancel), .capture = std::move(capture)};
   const auto session = self.lease();

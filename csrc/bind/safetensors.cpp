@@ -20,7 +20,7 @@ namespace {
 
 using Metadata = std::map<std::string, std::string>;
 
-std::vector<NamedTensor> tensors_from_python(const py::dict& arrays) {
+std::vector<NamedTensor> tensors_from_python(const ObjectDict& arrays) {
   std::vector<NamedTensor> tensors;
   for (const auto& [key, value] : arrays) {
     std::string name = py::cast<std::string>(key);
@@ -32,7 +32,8 @@ std::vector<NamedTensor> tensors_from_python(const py::dict& arrays) {
   return tensors;
 }
 
-py::object write(const std::optional<std::filesystem::path>& path, const Metadata& metadata, const py::dict& arrays) {
+py::typing::Optional<py::bytes> write(const std::optional<std::filesystem::path>& path, const Metadata& metadata,
+                                      const ObjectDict& arrays) {
   const std::vector<NamedTensor> tensors = tensors_from_python(arrays);
   std::vector<std::byte> bytes;
   {
@@ -44,16 +45,16 @@ py::object write(const std::optional<std::filesystem::path>& path, const Metadat
   return py::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
-std::pair<Metadata, py::dict> read(const std::filesystem::path& path, bool mmap) {
+std::pair<Metadata, ArrayDict> read(const std::filesystem::path& path, bool mmap) {
   SafetensorsFile file;
   {
     const py::gil_scoped_release no_gil;
     FileBytes opened = open_file(path, mmap);
     file = read_safetensors(opened.bytes, std::move(opened.owner));
   }
-  py::dict arrays;
+  ArrayDict arrays;
   for (const NamedTensor& named : file.tensors) {
-    arrays[py::str(named.name)] = object_from_tensor(named.tensor, /*writable=*/false);
+    arrays[py::str(named.name)] = array_from_tensor(named.tensor, /*writable=*/false);
   }
   return {std::move(file.metadata), std::move(arrays)};
 }

@@ -7,6 +7,8 @@
 namespace pyseq {
 
 void bind_tensor(py::module_& module) {
+  // A NumPy that is missing or broken shows when pyseq is imported, not in the middle of a call.
+  py::module_::import("numpy");
   py::class_<PackedWeight>(module, "PackedWeight",
                            "A weight [out, in] in the layout that kernels read: made once by pack_weight.")
       .def_property_readonly(

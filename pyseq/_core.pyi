@@ -1,0 +1,527 @@
+# Made by tests/test_stubs.py.
+"""
+The C++ core of pyseq.
+"""
+from __future__ import annotations
+import collections.abc
+import numpy
+import os
+import typing
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'Hypothesis', 'KvCache', 'OutOfRangeError', 'PackedWeight', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'available_isas', 'build_info', 'compiled_isas', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'run_op', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
+class Error(Exception):
+    """
+    What every error of pyseq is.
+    """
+class ShapeError(Error, ValueError):
+    """
+    An array has the wrong number of axes or wrong sizes.
+    """
+class DTypeError(Error, TypeError):
+    """
+    An array has the wrong element type.
+    """
+class OutOfRangeError(Error, IndexError):
+    """
+    A token, position or row number lies outside its table.
+    """
+class ArgumentError(Error, ValueError):
+    """
+    An argument has an impossible value.
+    """
+class FormatError(Error, ValueError):
+    """
+    A file is damaged, hostile or of another format.
+    """
+class UnsupportedError(Error, NotImplementedError):
+    """
+    A well-formed request that this build or machine cannot serve.
+    """
+class CancelledError(Error):
+    """
+    The caller's CancelToken was set.
+    """
+class DeadlineError(Error, TimeoutError):
+    """
+    The caller's deadline passed.
+    """
+class CancelToken:
+    """
+    Set from any thread to make a running call stop with CancelledError.
+    """
+    def __init__(self) -> None:
+        ...
+    def cancel(self) -> None:
+        """
+        Stop the calls that were given this token.
+        """
+    def is_cancelled(self) -> bool:
+        """
+        Whether cancel() was called since the last reset().
+        """
+    def reset(self) -> None:
+        """
+        Make the token ready for the next call.
+        """
+class PackedWeight:
+    """
+    A weight [out, in] in the layout that kernels read: made once by pack_weight.
+    """
+    def __repr__(self) -> str:
+        ...
+    def unpack(self) -> numpy.ndarray:
+        """
+        The matrix [out, in] as a new array.
+        """
+    @property
+    def gates(self) -> int:
+        """
+        Gates whose units are interleaved: 1, or 3 (GRU) and 4 (LSTM) for recurrent weights.
+        """
+    @property
+    def nbytes(self) -> int:
+        """
+        Bytes held.
+        """
+    @property
+    def shape(self) -> tuple[int, int]:
+        """
+        Sizes of the matrix: (out, in).
+        """
+class Vocabulary:
+    """
+    The vocabulary of a program file; pyseq.text.Vocabulary is the one to build and save.
+    """
+    def __init__(self, tokens: collections.abc.Sequence[str], unit: str, unknown: typing.SupportsInt | typing.SupportsIndex | None = None) -> None:
+        ...
+    def __len__(self) -> int:
+        ...
+    def decode(self, ids: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> str:
+        """
+        The text of ids: characters joined directly, words by single spaces.
+        """
+    def encode(self, text: str) -> list[int]:
+        """
+        The ids of a text.
+        """
+    def find(self, token: str) -> int | None:
+        """
+        The id of a token, or None.
+        """
+    def split(self, text: str) -> list[str]:
+        """
+        The characters or words of a text.
+        """
+    def token(self, id: typing.SupportsInt | typing.SupportsIndex) -> str:
+        """
+        The token of an id.
+        """
+    @property
+    def tokens(self) -> list[str]:
+        """
+        The tokens; token n has id n.
+        """
+    @property
+    def unit(self) -> str:
+        """
+        What texts are split into: "character" or "word".
+        """
+    @property
+    def unknown(self) -> int | None:
+        """
+        Id of tokens that are not in the table, or None.
+        """
+class KvCache:
+    """
+    Keys and values of one attention layer that grow along time, for a number of rows.
+    """
+    def __init__(self, heads: typing.SupportsInt | typing.SupportsIndex, head_dim: typing.SupportsInt | typing.SupportsIndex, value_dim: typing.SupportsInt | typing.SupportsIndex, rows: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def append(self, key: typing.Any, value: typing.Any, lengths: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None = None) -> None:
+        """
+        Add positions to every row: key [rows, time, heads * head_dim], value [rows, time, heads * value_dim].
+
+        With `lengths` [rows], only the first lengths[r] positions of row r are added.
+        """
+    def copy(self) -> KvCache:
+        """
+        A copy, which shares the blocks until one side appends.
+        """
+    def length(self, row: typing.SupportsInt | typing.SupportsIndex) -> int:
+        """
+        Positions held by a row.
+        """
+    def reorder(self, parents: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        """
+        Row r becomes what row parents[r] was; the number of rows may change.
+        """
+    def truncate(self, length: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        Forget positions from `length` on, in every row that has more.
+        """
+    @property
+    def head_dim(self) -> int:
+        """
+        Size of a key of one head.
+        """
+    @property
+    def heads(self) -> int:
+        """
+        Number of attention heads.
+        """
+    @property
+    def max_length(self) -> int:
+        """
+        Positions of the longest row.
+        """
+    @property
+    def nbytes(self) -> int:
+        """
+        Bytes of the distinct blocks held.
+        """
+    @property
+    def rows(self) -> int:
+        """
+        Number of rows (streams or beams).
+        """
+    @property
+    def value_dim(self) -> int:
+        """
+        Size of a value of one head.
+        """
+class Program:
+    """
+    A model as one file; shared by any number of sessions and threads.
+    """
+    @staticmethod
+    def load(path: os.PathLike[str] | str | bytes, mmap: bool = True) -> Program:
+        """
+        Open a program file, mapped into memory unless mmap is False.
+        """
+    @staticmethod
+    def parse(bytes: bytes) -> Program:
+        """
+        The program in the bytes of a file (which are copied).
+        """
+    def tensor(self, name: str) -> numpy.ndarray:
+        """
+        A read-only array; packed weights are unpacked.
+        """
+    def vocabulary(self, name: str) -> Vocabulary:
+        """
+        A vocabulary by its name.
+        """
+    @property
+    def format_version(self) -> int:
+        """
+        Version of the file format.
+        """
+    @property
+    def function_names(self) -> list[str]:
+        """
+        Names of the public functions.
+        """
+    @property
+    def functions(self) -> list[dict[str, typing.Any]]:
+        """
+        Name, inputs, outputs and nodes of every function, bodies of loops included.
+        """
+    @property
+    def producer(self) -> str:
+        """
+        The program that wrote the file.
+        """
+    @property
+    def state(self) -> list[dict[str, typing.Any]]:
+        """
+        Name, kind, dtype and shape of every state.
+        """
+    @property
+    def task(self) -> str:
+        """
+        What the file is for, as a JSON object.
+        """
+    @property
+    def tensors(self) -> list[dict[str, typing.Any]]:
+        """
+        Name, dtype, shape, layout and bytes of every tensor.
+        """
+    @property
+    def vocabulary_names(self) -> list[str]:
+        """
+        Names of the vocabularies.
+        """
+class State:
+    """
+    What running sequences carry: one row per sequence. Made by Session.new_state.
+    """
+    def clone(self) -> State:
+        """
+        A copy, whose caches share their blocks with this one.
+        """
+    def reorder(self, parents: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        """
+        Row r becomes what row parents[r] was; the number of rows may change.
+        """
+    def set_tensor(self, name: str, value: typing.Any) -> None:
+        """
+        Replace a carry or memory by a copy of an array.
+        """
+    def tensor(self, name: str) -> numpy.ndarray:
+        """
+        A copy of a carry, or of a memory that has been written.
+        """
+    @property
+    def rows(self) -> int:
+        """
+        Number of sequences.
+        """
+    @property
+    def sources(self) -> list[int]:
+        """
+        For every row the source that it reads in memory.
+        """
+class Session:
+    """
+    The workspace of one caller that runs a program.
+    """
+    def __init__(self, program: Program) -> None:
+        ...
+    def new_state(self, rows: typing.SupportsInt | typing.SupportsIndex) -> State:
+        """
+        Zero carries and empty caches for a number of sequences.
+        """
+    def run(self, function: str, inputs: dict[str, typing.Any], state: State | None = None, capture: collections.abc.Sequence[str] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> tuple[dict[str, numpy.ndarray], dict[str, numpy.ndarray]]:
+        """
+        Run a function and return its outputs and captures, arrays by name.
+
+        `capture` lists module paths whose optional outputs are wanted (attention weights); `deadline` is in
+        seconds from now.
+        """
+    @property
+    def program(self) -> Program:
+        """
+        The program that it runs.
+        """
+    @property
+    def workspace_bytes(self) -> int:
+        """
+        Bytes that the memory plans of this session hold.
+        """
+class DecodingOptions:
+    """
+    How to search; see pyseq.decode for what each option means.
+    """
+    def __init__(self, *, beam_size: typing.SupportsInt | typing.SupportsIndex = 1, n_best: typing.SupportsInt | typing.SupportsIndex = 1, length_penalty: typing.SupportsFloat | typing.SupportsIndex = 0.0, patience: typing.SupportsFloat | typing.SupportsIndex = 1.0, min_length: typing.SupportsInt | typing.SupportsIndex = 0, max_length: typing.SupportsInt | typing.SupportsIndex = 0, return_attention: bool = False) -> None:
+        ...
+    @property
+    def beam_size(self) -> int:
+        """
+        Hypotheses kept at each step; 1 is greedy search.
+        """
+    @beam_size.setter
+    def beam_size(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def length_penalty(self) -> float:
+        """
+        Scores are divided by length ** this, the end mark counted.
+        """
+    @length_penalty.setter
+    def length_penalty(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def max_length(self) -> int:
+        """
+        Tokens before a hypothesis is cut; 0 leaves it to the model.
+        """
+    @max_length.setter
+    def max_length(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def min_length(self) -> int:
+        """
+        Tokens before the end mark is allowed.
+        """
+    @min_length.setter
+    def min_length(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def n_best(self) -> int:
+        """
+        Hypotheses returned, at most beam_size.
+        """
+    @n_best.setter
+    def n_best(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def patience(self) -> float:
+        """
+        The search stops after round(beam_size * patience) finished hypotheses.
+        """
+    @patience.setter
+    def patience(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def return_attention(self) -> bool:
+        """
+        Whether hypotheses carry attention.
+        """
+    @return_attention.setter
+    def return_attention(self, arg0: bool) -> None:
+        ...
+class Hypothesis:
+    """
+    One result of a search.
+    """
+    @property
+    def attention(self) -> numpy.ndarray | None:
+        """
+        Attention [ids, source positions], or None.
+        """
+    @property
+    def finished(self) -> bool:
+        """
+        False for a hypothesis that was cut at max_length.
+        """
+    @property
+    def ids(self) -> list[int]:
+        """
+        Token ids without start and end marks.
+        """
+    @property
+    def score(self) -> float:
+        """
+        Log probability, divided as length_penalty says.
+        """
+    @property
+    def token_log_probs(self) -> list[float]:
+        """
+        One log probability per id, and one for the end mark when finished.
+        """
+class ProgramStepModel:
+    """
+    The `step` function of a program with a state, which is cloned.
+    """
+    def __init__(self, session: Session, state: State, attention: str | None = None, head: typing.SupportsInt | typing.SupportsIndex = -1) -> None:
+        ...
+class Translation(Hypothesis):
+    """
+    A hypothesis with its text.
+    """
+    @property
+    def text(self) -> str:
+        """
+        The tokens joined.
+        """
+    @property
+    def tokens(self) -> list[str]:
+        """
+        The token of every id.
+        """
+class Translator:
+    """
+    A program whose task is "translator"; usable from many threads.
+    """
+    def __init__(self, program: Program) -> None:
+        ...
+    def score(self, source: str, target: str, length_penalty: typing.SupportsFloat | typing.SupportsIndex = 0.0, deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> Translation:
+        """
+        How likely the model finds a given translation.
+        """
+    def translate_batch(self, texts: collections.abc.Sequence[str], options: DecodingOptions = ..., target_prefixes: collections.abc.Sequence[str] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Translation]]:
+        """
+        For each text its n-best translations, best first.
+        """
+    @property
+    def default_max_length(self) -> int:
+        """
+        Longest output in tokens unless options say otherwise.
+        """
+def active_isa() -> str:
+    """
+    The instruction-set tier in use.
+    """
+def available_isas() -> list[str]:
+    """
+    Instruction-set tiers in this build that this machine has.
+    """
+def build_info() -> str:
+    """
+    Compiler and build type.
+    """
+def compiled_isas() -> list[str]:
+    """
+    Instruction-set tiers in this build, lowest first.
+    """
+def num_threads() -> int:
+    """
+    Threads that a call may use: the usable CPUs, unless PYSEQ_NUM_THREADS or set_num_threads says otherwise.
+    """
+def op_cost(name: str, inputs: dict[str, typing.Any], attributes: dict[str, typing.Any] = {}) -> tuple[float, float]:
+    """
+    Floating point operations and bytes read and written of one call; inputs by name, caches among them.
+    """
+def op_schemas() -> list[dict[str, typing.Any]]:
+    """
+    Name, inputs, attributes and outputs of every op.
+    """
+def openmp_runtimes() -> list[str]:
+    """
+    File names of the OpenMP libraries loaded in this process.
+    """
+def pack_weight(weight: typing.Any, gates: typing.SupportsInt | typing.SupportsIndex = 1) -> PackedWeight:
+    """
+    A float32 matrix [gates * units, in] in the layout that kernels read (a copy).
+    """
+def read_safetensors(path: os.PathLike[str] | str | bytes, mmap: bool = True) -> tuple[dict[str, str], dict[str, numpy.ndarray]]:
+    """
+    Metadata and read-only arrays of a safetensors file, mapped into memory unless mmap is False.
+    """
+def run_op(name: str, inputs: list[typing.Any], caches: list[typing.Any] = [], attributes: dict[str, typing.Any] = {}, wanted: list[str] = [], label: str = '', deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[numpy.ndarray | None]:
+    """
+    Run one op. Inputs are in the order of op_schemas() without the caches, None where absent.
+
+    `wanted` names the optional outputs to compute. The result has every output of the op, None for an
+    optional one that was not wanted. `label` starts every error message (default: the op's name).
+    """
+def score(step_model: typing.Any, targets: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]], start: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, length_penalty: typing.SupportsFloat | typing.SupportsIndex = 0.0, with_end: bool = True, deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[Hypothesis]:
+    """
+    Log probabilities of given targets, one hypothesis per row.
+    """
+def search(step_model: typing.Any, sources: typing.SupportsInt | typing.SupportsIndex, start: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, options: DecodingOptions = ..., prefixes: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Hypothesis]]:
+    """
+    Greedy or beam search: for each source its hypotheses, best first.
+
+    `step_model` is a ProgramStepModel or an object with step(tokens [rows, time] int64) -> logits [rows,
+    time, vocabulary] float32, reorder(parents [rows] int64) and, if it has one, attention() -> [rows,
+    time, source positions] of the last step or None.
+    """
+def set_isa(name: str) -> None:
+    """
+    Switch to another instruction-set tier (tests, benchmarks), not while another thread computes.
+    """
+def set_num_threads(count: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Set how many threads a call may use; for calls that start afterwards.
+    """
+def set_thread_backend(name: str) -> None:
+    """
+    Force a thread backend: "openmp", "pool" or "serial"; "automatic" lets pyseq choose.
+    """
+def thread_backend() -> str:
+    """
+    The thread backend in force.
+    """
+def usable_cpus() -> int:
+    """
+    CPUs that this process may use (affinity and cgroup quota).
+    """
+def write_file(path: os.PathLike[str] | str | bytes, bytes: bytes) -> None:
+    """
+    Write a file so that a crash leaves the old one or the new one, never half of it.
+    """
+def write_safetensors(path: os.PathLike[str] | str | bytes | None, metadata: collections.abc.Mapping[str, str], tensors: dict[str, typing.Any]) -> bytes | None:
+    """
+    Write arrays and packed weights as a safetensors file, atomically; with path None, return its bytes.
+    """
+__version__: str

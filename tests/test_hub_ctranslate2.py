@@ -205,6 +205,17 @@ ATTACKS: dict[str, tuple[bytes, type[Exception], str]] = {
     ),
     "scalar_weight": (with_variable("encoder/embeddings/weight", np.float32(1)), pyseq.FormatError, "is a number"),
     "flag": (with_variable("encoder/pre_norm", np.ones(3, np.float32)), pyseq.FormatError, "expected a number"),
+    "wide_without_rows": (
+        model_bytes(
+            {
+                name: np.zeros((0, 2**31), np.float32) if array.ndim == 2 else np.zeros(0, np.float32)
+                for name, array in transformer_variables().items()
+                if array.ndim
+            }
+        ),
+        pyseq.FormatError,
+        "out_proj.weight has shape",
+    ),
     "stacked": (
         with_variable("encoder/layer_0/self_attention/linear_0/bias", np.ones(47, np.float32)),
         pyseq.FormatError,

@@ -65,8 +65,14 @@ def test_all_misfits_are_listed(tmp_path: Path) -> None:
     del arrays["dec_w_ih"]
     with pytest.raises(pyseq.FormatError) as caught:
         pyseq.load(write_checkpoint(tmp_path / "g2p", arrays))
-    for part in ("missing: decoder.weight_ih_l0", "unexpected: extra", "projection.bias: float32 [3]"):
+    for part in ("missing: dec_w_ih", "unexpected: extra", "fc_b [3], expected [74]"):
         assert part in str(caught.value)
+
+
+def test_numbers_in_place_of_arrays_are_misfits(tmp_path: Path) -> None:
+    arrays = dict.fromkeys(g2p_arrays(), np.float32(1))
+    with pytest.raises(pyseq.FormatError, match=r"of another shape: enc_emb \[\], expected \[29, 0\]"):
+        pyseq.load(write_checkpoint(tmp_path / "g2p", arrays))
 
 
 def zip_of(members: dict[str, bytes]) -> bytes:

@@ -39,7 +39,8 @@ def program_bytes(
         for name, array in program.weights.items()
     }
     metadata = {"format": "pyseq", "pyseq.program": json.dumps(description, ensure_ascii=False)}
-    content: bytes = _core.write_safetensors(None, metadata, tensors)
+    content = _core.write_safetensors(None, metadata, tensors)
+    assert content is not None  # the bytes, since there is no path
     return content
 
 

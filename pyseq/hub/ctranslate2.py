@@ -108,10 +108,8 @@ class _Variables:
 
     def layers(self, stack: str) -> int:
         """How many layers a stack has."""
-        count = 0
-        while any(name.startswith(f"{stack}/layer_{count}/") for name in self.arrays):
-            count += 1
-        return count
+        present = {name.split("/")[1] for name in self.arrays if name.startswith(f"{stack}/layer_")}
+        return next(number for number in range(len(present) + 1) if f"layer_{number}" not in present)
 
     def finish(self) -> None:
         """Report everything that is missing or left over."""
@@ -138,7 +136,8 @@ def build_model(variables: _Variables, epsilon: float) -> Transformer:
     _take_linear(variables, tensors, "decoder/projection", ["decoder.projection"])
     options = _options(variables, tensors, epsilon)
     variables.finish()
-    model = _empty_model(variables.path, options)
+    _check_justified(variables.path, options, tensors)
+    model = Transformer(options)
     if tensors["decoder.projection.weight"] is tensors["decoder.embedding.weight"]:
         model.decoder.projection.weight = model.decoder.embedding.weight
     try:
@@ -191,12 +190,19 @@ def _options(variables: _Variables, tensors: dict[str, Array], epsilon: float) -
     )
 
 
-def _empty_model(path: Path, options: TransformerOptions) -> Transformer:
-    """A model of these sizes, after a look at whether they make sense."""
+def _check_justified(path: Path, options: TransformerOptions, tensors: dict[str, Array]) -> None:
+    """Refuse sizes that make no sense, or that would make the model much larger than the file."""
     heads, width = options.num_heads, options.width
     if heads < 1 or width < 1 or width % heads or (width % 2 and options.position_start):
         raise _core.FormatError(f"{path}: width {width} and {heads} heads do not fit each other")
-    return Transformer(options)
+    for side, count in (("encoder", options.encoder_layers), ("decoder", options.decoder_layers)):
+        expected = {f"{side}.embedding.weight": (len(tensors[f"{side}.embedding.weight"]), width)}
+        for layer in range(count):
+            expected[f"{side}.layers.{layer}.self_attention.out_proj.weight"] = (width, width)
+            expected[f"{side}.layers.{layer}.feed_forward.linear1.weight"] = (options.feed_forward, width)
+        for name, shape in expected.items():
+            if tensors[name].shape != shape:
+                raise _core.FormatError(f"{path}: {name} has shape {list(tensors[name].shape)}, expected {list(shape)}")
 
 
 def _embedding_scale(variables: _Variables, side: str, width: int) -> float:

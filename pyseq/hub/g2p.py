@@ -85,13 +85,43 @@ def convert(path: Path) -> Program:
 
 def build_model(file: Path, arrays: dict[str, Array]) -> RecurrentEncoderDecoder:
     """The model with its weights."""
-    embedding, recurrent = (arrays.get(name, np.zeros((0, 0))) for name in ("enc_emb", "enc_w_hh"))
-    model = RecurrentEncoderDecoder(len(GRAPHEMES), len(PHONEMES), embedding.shape[-1], recurrent.shape[-1])
-    try:
-        model.load_state_dict({NAMES.get(name, name): array for name, array in arrays.items()})
-    except _core.ArgumentError as error:
-        raise _core.FormatError(f"{file}: {error}") from None
+    embedding, hidden = (
+        arrays[name].shape[-1] if np.ndim(arrays.get(name, 0)) else 0 for name in ("enc_emb", "enc_w_hh")
+    )
+    expected = expected_shapes(embedding, hidden)
+    misfits = [
+        f"{name} {list(array.shape)}, expected {list(expected[name])}"
+        for name, array in arrays.items()
+        if name in expected and array.shape != expected[name]
+    ]
+    problems = [
+        f"{title}: {', '.join(names)}"
+        for title, names in (
+            ("missing", [name for name in expected if name not in arrays]),
+            ("unexpected", [name for name in arrays if name not in expected]),
+            ("of another shape", misfits),
+        )
+        if names
+    ]
+    if problems:  # before anything of these sizes is made
+        raise _core.FormatError(f"{file}: {'; '.join(problems)}")
+    model = RecurrentEncoderDecoder(len(GRAPHEMES), len(PHONEMES), embedding, hidden)
+    model.load_state_dict({NAMES[name]: array for name, array in arrays.items()})
     return model
+
+
+def expected_shapes(embedding: int, hidden: int) -> dict[str, tuple[int, ...]]:
+    """Arrays of a checkpoint with these sizes."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "enc_emb": (len(GRAPHEMES), embedding),
+        "dec_emb": (len(PHONEMES), embedding),
+        "fc_w": (len(PHONEMES), hidden),
+        "fc_b": (len(PHONEMES),),
+    }
+    for side in ("enc", "dec"):
+        shapes |= {f"{side}_w_ih": (3 * hidden, embedding), f"{side}_w_hh": (3 * hidden, hidden)}
+        shapes |= {f"{side}_b_ih": (3 * hidden,), f"{side}_b_hh": (3 * hidden,)}
+    return shapes
 
 
 def read_arrays(file: Path) -> dict[str, Array]:

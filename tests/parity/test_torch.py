@@ -1,0 +1,136 @@
+"""Layers against PyTorch's: its state_dict loads unchanged, and the outputs agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pyseq import nn
+
+torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install ".[parity]"')
+
+BATCH, TIME, WIDTH, HIDDEN = 3, 7, 10, 24
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+def arrays(module: Any) -> dict[str, Any]:
+    return {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+
+
+def normal(*shape: int) -> Any:
+    return torch.randn(*shape)
+
+
+def assert_close(ours: Any, theirs: Any) -> None:
+    np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (nn.Linear(WIDTH, 33), torch.nn.Linear(WIDTH, 33)),
+        (nn.Linear(WIDTH, 33, bias=False), torch.nn.Linear(WIDTH, 33, bias=False)),
+        (nn.LayerNorm(WIDTH), torch.nn.LayerNorm(WIDTH)),
+    ],
+    ids=["linear", "linear without bias", "layer norm"],
+)
+def test_dense_layers(ours: nn.Module, theirs: Any) -> None:
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter)
+    ours.load_state_dict(arrays(theirs))
+    x = normal(BATCH, TIME, WIDTH)
+    assert_close(ours(x.numpy()), theirs(x))
+
+
+def test_embedding() -> None:
+    ours, theirs = nn.Embedding(17, WIDTH), torch.nn.Embedding(17, WIDTH)
+    ours.load_state_dict(arrays(theirs))
+    ids = torch.randint(0, 17, (BATCH, TIME))
+    assert_close(ours(ids.numpy()), theirs(ids))
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_recurrent_layers_with_ragged_batches_and_initial_states(kind: str, bidirectional: bool) -> None:
+    ours = getattr(nn, kind)(WIDTH, HIDDEN, num_layers=2, bidirectional=bidirectional)
+    theirs = getattr(torch.nn, kind)(WIDTH, HIDDEN, num_layers=2, bidirectional=bidirectional, batch_first=True)
+    ours.load_state_dict(arrays(theirs))
+    directions = 2 if bidirectional else 1
+    x, lengths = normal(BATCH, TIME, WIDTH), torch.tensor([7, 4, 1])
+    states = [normal(2 * directions, BATCH, HIDDEN) for _ in range(2 if kind == "LSTM" else 1)]
+
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
+    their_y, their_state = theirs(packed, tuple(states) if kind == "LSTM" else states[0])
+    their_y, _ = torch.nn.utils.rnn.pad_packed_sequence(their_y, batch_first=True)
+
+    per_layer = [tuple(per_direction_last(state, layer, directions) for state in states) for layer in range(2)]
+    ours_state = per_layer if kind == "LSTM" else [layer[0] for layer in per_layer]
+    y, final = ours(x.numpy(), lengths.numpy(), ours_state)
+    assert_close(y, their_y)
+    for layer in range(2):
+        pairs = zip(final[layer], their_state, strict=True) if kind == "LSTM" else [(final[layer], their_state)]
+        for mine, expected in pairs:
+            np.testing.assert_allclose(
+                mine.numpy(), per_direction_last(expected.detach(), layer, directions), rtol=1e-5, atol=2e-6
+            )
+
+
+def per_direction_last(state: Any, layer: int, directions: int) -> Any:
+    """PyTorch's [layers * directions, batch, hidden] -> ours of one layer, [batch, directions * hidden]."""
+    parts = [state[layer * directions + direction].numpy() for direction in range(directions)]
+    return np.ascontiguousarray(np.concatenate(parts, axis=-1))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_multi_head_attention(causal: bool) -> None:
+    ours, theirs = nn.MultiHeadAttention(12, 3), torch.nn.MultiheadAttention(12, 3, batch_first=True)
+    torch.nn.init.normal_(theirs.in_proj_bias)
+    ours.load_state_dict(split_projections(arrays(theirs)))
+    x = normal(BATCH, TIME, 12)
+    mask = torch.nn.Transformer.generate_square_subsequent_mask(TIME) if causal else None
+    expected, _ = theirs(x, x, x, attn_mask=mask, need_weights=False, is_causal=causal)
+    assert_close(ours(x.numpy(), causal=causal), expected)
+
+
+def split_projections(theirs: dict[str, Any]) -> dict[str, Any]:
+    """PyTorch stacks the q, k and v projections."""
+    ours = {name: value for name, value in theirs.items() if name.startswith("out_proj")}
+    for kind in ("weight", "bias"):
+        for name, part in zip("qkv", np.split(theirs[f"in_proj_{kind}"], 3), strict=True):
+            ours[f"{name}_proj.{kind}"] = np.ascontiguousarray(part)
+    return ours
+
+
+@pytest.mark.parametrize("pre_norm", [False, True])
+def test_transformer_encoder_layer_ignores_padding(pre_norm: bool) -> None:
+    ours = nn.TransformerEncoderLayer(12, 3, hidden=20, activation="gelu", pre_norm=pre_norm)
+    theirs = torch.nn.TransformerEncoderLayer(
+        12, 3, 20, dropout=0.0, activation="gelu", batch_first=True, norm_first=pre_norm
+    ).eval()
+    names = {
+        "self_attn.": "self_attention.",
+        "linear1.": "feed_forward.linear1.",
+        "linear2.": "feed_forward.linear2.",
+        "norm1.": "self_attention_norm.",
+        "norm2.": "feed_forward_norm.",
+    }
+    theirs_arrays = arrays(theirs)
+    attention = split_projections({k[10:]: v for k, v in theirs_arrays.items() if k.startswith("self_attn.")})
+    renamed = {f"self_attention.{name}": value for name, value in attention.items()}
+    for old, new in list(names.items())[1:]:
+        renamed |= {new + k[len(old) :]: v for k, v in theirs_arrays.items() if k.startswith(old)}
+    ours.load_state_dict(renamed)
+    x, lengths = normal(BATCH, TIME, 12), np.array([7, 4, 1])
+    padding = torch.arange(TIME)[None] >= torch.tensor(lengths)[:, None]
+    expected = theirs(x, src_key_padding_mask=padding)
+    y = ours(x.numpy(), lengths)
+    for row, length in enumerate(lengths):
+        np.testing.assert_allclose(
+            y.numpy()[row, :length], expected[row, :length].detach().numpy(), rtol=1e-5, atol=2e-6
+        )

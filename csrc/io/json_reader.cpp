@@ -1,7 +1,6 @@
 #include "io/json_reader.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "pyseq/error.h"
@@ -10,41 +9,6 @@
 
 namespace pyseq {
 namespace {
-
-/// Watches the parser at work: stops it at too deep a nesting, and at the second use of a key in an object.
-class StructureGuard {
- public:
-  explicit StructureGuard(std::string_view where) : where_(where) {}
-
-  bool operator()(int, Json::parse_event_t event, Json& parsed) {
-    switch (event) {
-      case Json::parse_event_t::object_start:
-      case Json::parse_event_t::array_start:
-        if (keys_.size() == kMaxJsonDepth) {
-          throw_format(where_, "JSON is nested deeper than " + std::to_string(kMaxJsonDepth) + " levels");
-        }
-        keys_.emplace_back();
-        break;
-      case Json::parse_event_t::object_end:
-      case Json::parse_event_t::array_end:
-        keys_.pop_back();
-        break;
-      case Json::parse_event_t::key:
-        if (!keys_.back().insert(parsed.get<std::string>()).second) {
-          throw_format(where_,
-                       "key " + in_quotes(parsed.get_ref<const std::string&>()) + " stands twice in one object");
-        }
-        break;
-      case Json::parse_event_t::value:
-        break;
-    }
-    return true;
-  }
-
- private:
-  std::string_view where_;
-  std::vector<std::set<std::string>> keys_;  // of the open objects; empty sets for lists
-};
 
 /// The text, or its first code points and dots when it is longer than `longest` bytes.
 std::string shortened(std::string_view text, std::size_t longest) {
@@ -63,6 +27,72 @@ std::string parser_message(const Json::exception& error) {
   const std::size_t bracket = message.find("] ");
   return shortened(bracket == std::string_view::npos ? message : message.substr(bracket + 2), 300);
 }
+
+/// Builds the document from the parser's events. The library's own builder takes time quadratic in a hostile text as
+/// soon as it is given a callback, and without one it knows neither a depth limit nor that keys are unique.
+class DocumentBuilder : public nlohmann::json_sax<Json> {
+ public:
+  explicit DocumentBuilder(std::string_view where) : where_(where) {}
+
+  Json take_document() { return std::move(document_); }
+
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(std::int64_t value) override { return add(value); }
+  bool number_unsigned(std::uint64_t value) override { return add(value); }
+  bool number_float(double value, const std::string&) override { return add(value); }
+  bool string(std::string& value) override { return add(std::move(value)); }
+  bool binary(Json::binary_t&) override { throw_format(where_, "malformed JSON: binary value"); }
+
+  bool start_object(std::size_t) override { return open(Json::value_t::object); }
+  bool end_object() override { return close(); }
+  bool start_array(std::size_t) override { return open(Json::value_t::array); }
+  bool end_array() override { return close(); }
+
+  bool key(std::string& key) override {
+    const auto [entry, is_new] = open_.back()->get_ref<Json::object_t&>().try_emplace(key);
+    if (!is_new) throw_format(where_, "key " + in_quotes(key) + " stands twice in one object");
+    entry_ = &entry->second;
+    return true;
+  }
+
+  bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
+    throw_format(where_, "malformed JSON: " + parser_message(error));
+  }
+
+ private:
+  /// Where the next value belongs: the document itself, the end of a list, or the entry of the key just read.
+  Json& next_place() {
+    if (open_.empty()) return document_;
+    if (open_.back()->is_array()) return open_.back()->get_ref<Json::array_t&>().emplace_back();
+    return *entry_;
+  }
+
+  bool add(Json value) {
+    next_place() = std::move(value);
+    return true;
+  }
+
+  bool open(Json::value_t type) {
+    if (open_.size() == kMaxJsonDepth) {
+      throw_format(where_, "JSON is nested deeper than " + std::to_string(kMaxJsonDepth) + " levels");
+    }
+    Json& place = next_place();
+    place = type;
+    open_.push_back(&place);
+    return true;
+  }
+
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  std::string_view where_;
+  Json document_;
+  std::vector<Json*> open_;  // objects and lists; each the last value of the one before, so that none moves
+  Json* entry_ = nullptr;
+};
 
 const char* type_of(const Json& value) {
   return value.is_array() ? "list" : value.type_name();
@@ -90,11 +120,9 @@ Json parse_json(std::string_view text, std::string_view where) {
   // The parser takes a NUL byte for the end of the text and skips a byte order mark; strict JSON has neither.
   if (text.find('\0') != std::string_view::npos) throw_format(where, "JSON contains a NUL byte");
   if (text.starts_with("\xEF\xBB\xBF")) throw_format(where, "JSON starts with a byte order mark");
-  try {
-    return Json::parse(text, StructureGuard(where));
-  } catch (const Json::exception& error) {
-    throw_format(where, "malformed JSON: " + parser_message(error));
-  }
+  DocumentBuilder builder(where);
+  Json::sax_parse(text, &builder);
+  return builder.take_document();
 }
 
 std::int64_t read_integer(const Json& value, std::string_view where, std::string_view what, std::int64_t least,

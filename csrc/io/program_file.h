@@ -9,8 +9,8 @@
 
 namespace pyseq {
 
-/// FormatError names the first problem. Tensors are views into `bytes`, kept alive by `owner`. Never allocates more
-/// than a small multiple of the file's own size.
+/// FormatError names the first problem. Tensors are views into `bytes`, kept alive by `owner`. Takes time in proportion
+/// to the header and at most about 40 times its size in memory, beside copies of tensors that lie unaligned.
 ProgramSpec read_program(std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
 
 }  // namespace pyseq

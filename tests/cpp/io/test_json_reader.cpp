@@ -60,6 +60,17 @@ TEST_CASE("messages stay short, and in whole code points, however long the text 
   CHECK(pyseq::testing::format_error_of([&] { parse_json("\"" + name, "test"); }).size() < 400);
 }
 
+TEST_CASE("time and memory grow with the text, not with its square") {
+  for (const char* item : {"[],", "{},", "[{}],", "{\"a\":{}},", "0,"}) {
+    std::string text = "[";
+    while (text.size() < 3'000'000) text += item;
+    CHECK(parse_json(text + "0]", "test").size() > 100'000);  // quadratic time would be minutes
+  }
+  std::string text = "{";
+  for (int i = 0; i < 200'000; ++i) text += "\"" + std::to_string(i) + "\":{},";
+  CHECK(parse_json(text + "\"last\":0}", "test").size() == 200'001);
+}
+
 TEST_CASE("fields of an object") {
   const Json json = parse_json(
       R"({"text": "x", "empty": "", "number": 3, "big": 18446744073709551615, "real": 1.5, "flag": true, "list": [],

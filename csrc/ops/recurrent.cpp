@@ -39,8 +39,9 @@ void check_weights(const OpArgs& args, int first, const std::string_view (&names
                    std::int64_t hidden) {
   const std::string because = std::to_string(gates) + " gates of " + std::to_string(hidden) + " hidden units";
   const std::int64_t rows = gates * hidden;
-  check_weight(args.label, names[kWIh], args.inputs[first + kWIh], gates, rows, in, because + ", last dimension of x");
+  // First w_hh, which `hidden` was read from: a mistake in it is not blamed on the others.
   check_weight(args.label, names[kWHh], args.inputs[first + kWHh], gates, rows, hidden, because);
+  check_weight(args.label, names[kWIh], args.inputs[first + kWIh], gates, rows, in, because + ", last dimension of x");
   for (const int bias : {kBIh, kBHh}) {
     if (!args.has(first + bias)) continue;
     check_tensor(args.label, names[bias], args.inputs[first + bias], DType::float32, {rows}, because);

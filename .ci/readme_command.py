@@ -6,6 +6,7 @@ from pathlib import Path
 
 
 def shell_block(text: str, heading: str) -> str:
+    """The first shell block of the section."""
     section = re.search(rf"^#+ {re.escape(heading)}$(.*?)(?=^#+ |\Z)", text, re.MULTILINE | re.DOTALL)
     block = section and re.search(r"```(?:sh|bash)\n(.*?)```", section[1], re.DOTALL)
     if not block:

@@ -61,7 +61,8 @@ struct StateInfo {
   std::string name;
   StateKind kind = StateKind::carry;
   DType dtype = DType::float32;
-  std::vector<std::int64_t> shape;  // carry: sizes after the batch axis; cache: {heads, head_dim, value_dim}; memory: empty
+  std::vector<std::int64_t>
+      shape;  // carry: sizes after the batch axis; cache: {heads, head_dim, value_dim}; memory: empty
 };
 
 struct TensorInfo {
@@ -133,8 +134,8 @@ class State {
 
 struct RunOptions {
   RunLimits limits;
-  /// Module paths whose optional outputs are wanted beside the outputs: attention weights [batch, heads, queries, keys].
-  /// ValueError: no such node in the function, or one with nothing to capture.
+  /// Module paths whose optional outputs are wanted beside the outputs: attention weights [batch, heads, queries,
+  /// keys]. ValueError: no such node in the function, or one with nothing to capture.
   std::vector<std::string> capture;
 };
 

@@ -58,7 +58,7 @@ std::string active_isa();
 void set_isa(const std::string& name);
 
 const char* version();
-std::string build_info();              // compiler, build type, date-free
+std::string build_info();                    // compiler, build type, date-free
 std::vector<std::string> openmp_runtimes();  // OpenMP libraries loaded in this process (file names)
 
 }  // namespace pyseq

@@ -24,7 +24,7 @@ class Vocabulary {
   std::int64_t size() const { return static_cast<std::int64_t>(tokens_.size()); }
   TextUnit unit() const { return unit_; }
   std::optional<std::int64_t> unknown() const { return unknown_; }
-  const std::string& token(std::int64_t id) const;           // IndexError
+  const std::string& token(std::int64_t id) const;  // IndexError
   std::optional<std::int64_t> find(std::string_view token) const;
   std::span<const std::string> tokens() const { return tokens_; }
 

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <span>
 
+#include "base/threads.h"
 #include "decode/translator_task.h"
 
 namespace pyseq {
@@ -138,9 +139,12 @@ std::vector<std::vector<Translation>> Translator::translate_batch(
       batch_sources.push_back(&sources[i]);
       if (!target_prefixes.empty()) prefixes.push_back(target_->encode(target_prefixes[i]));
     }
-    ProgramStepModel model(session, encode(session, batch_sources, complete.limits),
-                           complete.return_attention ? attention_ : std::nullopt);
-    auto found = search(model, static_cast<std::int64_t>(batch.size()), marks_, complete, prefixes);
+    std::vector<std::vector<Hypothesis>> found;
+    with_team([&] {  // the workers stay awake from step to step
+      ProgramStepModel model(session, encode(session, batch_sources, complete.limits),
+                             complete.return_attention ? attention_ : std::nullopt);
+      found = search(model, static_cast<std::int64_t>(batch.size()), marks_, complete, prefixes);
+    });
     for (std::size_t row = 0; row < batch.size(); ++row) {
       const auto source_length = static_cast<std::int64_t>(batch_sources[row]->size());
       for (Hypothesis& hypothesis : found[row]) {

@@ -7,7 +7,11 @@ and from C++, `pyseq.load` opens such files and the model folders of other proje
 from __future__ import annotations
 
 import importlib
+from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
+
+# In a checkout these sources come before the installed package, which has the compiled parts: look there as well.
+__path__ = extend_path(__path__, __name__)
 
 from pyseq._core import (
     ArgumentError,

@@ -16,14 +16,14 @@ import pyseq
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, folder: Path = ROOT / "tests", **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pyseq", *arguments],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, **environment},
-        cwd=ROOT / "tests",  # the installed package, not the sources
+        cwd=folder,
     )
 
 
@@ -58,6 +58,12 @@ def test_version_and_unknown_options() -> None:
     assert run("--version").stdout.strip() == pyseq.__version__
     assert run("--nonsense").returncode == 2
     assert run().returncode == 2
+
+
+def test_a_checkout_finds_the_compiled_parts_of_the_installed_package() -> None:
+    assert run("--version", folder=ROOT).stdout.strip() == pyseq.__version__
+    script = "from pyseq.text import Vocabulary; print(Vocabulary('ab', unit='character').encode('ba'))"
+    assert subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True) == "[1, 0]\n"
 
 
 def test_cmake_dir_holds_the_package_configuration() -> None:

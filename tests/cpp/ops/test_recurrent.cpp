@@ -191,7 +191,7 @@ TEST_CASE("recurrent ops: errors") {
   CHECK(error("gru", {x, random({12, 6}, 1), w.w_hh}) ==
         "ShapeError: gru: w_ih has shape [12, 6], expected [12, 5] (3 gates of 4 hidden units, last dimension of x)");
   CHECK(error("lstm", {x, w.w_ih, w.w_hh}) ==
-        "ShapeError: lstm: w_ih has shape [12, 5], expected [16, 5] (4 gates of 4 hidden units, last dimension of x)");
+        "ShapeError: lstm: w_hh has shape [12, 4], expected [16, 4] (4 gates of 4 hidden units)");
   CHECK(error("gru", {x, w.w_ih, w.w_hh, random({4}, 1)}) ==
         "ShapeError: gru: b_ih has 4 elements, expected 12 (3 gates of 4 hidden units)");
   CHECK(error("gru", {x, w.w_ih, w.w_hh, {}, {}, w.w_ih}) ==

@@ -6,7 +6,7 @@
 namespace pyseq {
 namespace {
 
-std::string quoted(const std::vector<std::string>& names) {
+std::string in_quotes(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "\"" : ", \"") + name + "\"";
   return text;
@@ -72,12 +72,12 @@ std::vector<Tensor> collect_arguments(const CompiledFunction& function, const Na
   }
   if (missing.empty() && unexpected.empty()) return arguments;
   std::string problem;
-  if (!missing.empty()) problem = "missing input " + quoted(missing);
-  if (!unexpected.empty()) problem += (problem.empty() ? "" : ", ") + ("unexpected input " + quoted(unexpected));
+  if (!missing.empty()) problem = "missing input " + in_quotes(missing);
+  if (!unexpected.empty()) problem += (problem.empty() ? "" : ", ") + ("unexpected input " + in_quotes(unexpected));
   std::vector<std::string> expected;
   for (const ArgumentInfo& input : function.inputs) expected.push_back(input.name);
   throw ValueError(function.name + ": " + problem + "; the function takes " +
-                   (expected.empty() ? "none" : quoted(expected)));
+                   (expected.empty() ? "none" : in_quotes(expected)));
 }
 
 void check_arguments(const CompiledFunction& function, std::span<const Tensor> arguments) {

@@ -20,13 +20,13 @@ Activation parse_activation(std::string_view label, std::string_view attribute, 
     if (text == name) return activation;
     known.append(known.empty() ? "" : ", ").append(text);
   }
-  throw_value(label, attribute, quoted(name), "one of " + known);
+  throw_value(label, attribute, in_quotes(name), "one of " + known);
 }
 
 Activation parse_nonlinearity(std::string_view label, std::string_view name) {
   if (name == "tanh") return Activation::tanh;
   if (name == "relu") return Activation::relu;
-  throw_value(label, "nonlinearity", quoted(name), "tanh or relu");
+  throw_value(label, "nonlinearity", in_quotes(name), "tanh or relu");
 }
 
 }  // namespace pyseq

@@ -38,7 +38,7 @@ std::string pattern(std::initializer_list<std::int64_t> expected) {
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   return std::string("'").append(text).append("'");
 }
 

@@ -16,7 +16,7 @@ namespace pyseq {
                               std::string_view expected);
 
 /// A text as messages show it.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 /// The element type; a tensor in packed layout is refused too (check_weight accepts those).
 void check_dtype(std::string_view label, std::string_view argument, const Tensor& tensor, DType expected);

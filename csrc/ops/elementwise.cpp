@@ -112,7 +112,7 @@ Activation gelu_kind(const OpArgs& args) {
   const std::string& approximate = args.attrs.text(0);
   if (approximate == "none") return Activation::gelu;
   if (approximate == "tanh") return Activation::gelu_tanh;
-  throw_value(args.label, "approximate", quoted(approximate), "none or tanh");
+  throw_value(args.label, "approximate", in_quotes(approximate), "none or tanh");
 }
 
 void infer_gelu(const OpArgs& args, std::span<TensorType> outputs) {

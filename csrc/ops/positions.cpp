@@ -63,7 +63,7 @@ constexpr int kSinusoidalOffset = 1;
 SinusoidLayout layout_of(const OpArgs& args) {
   const std::string& layout = args.attrs.text(kLayout);
   if (layout != "interleaved" && layout != "split") {
-    throw_value(args.label, "layout", quoted(layout), "interleaved or split");
+    throw_value(args.label, "layout", in_quotes(layout), "interleaved or split");
   }
   return {.width = args.inputs[0].size(2),
           .split = layout == "split",

@@ -152,7 +152,7 @@ const OpDef& find_op(std::string_view name) {
   const auto found = std::lower_bound(ops.begin(), ops.end(), name,
                                       [](const OpDef& op, std::string_view wanted) { return op.name < wanted; });
   if (found != ops.end() && found->name == name) return *found;
-  std::string message = "there is no op named " + quoted(name);
+  std::string message = "there is no op named " + in_quotes(name);
   const std::string nearest = nearest_names(name);
   if (!nearest.empty()) message += "; near: " + nearest;
   throw UnsupportedError(message);
@@ -165,7 +165,7 @@ Attrs normalize_attrs(const OpDef& op, std::span<const std::pair<std::string, At
     const auto def = std::find_if(op.attrs.begin(), op.attrs.end(),
                                   [&name = name](const AttrDef& attr) { return attr.name == name; });
     if (def == op.attrs.end()) {
-      throw ValueError(std::string(label) + ": " + std::string(op.name) + " has no attribute " + quoted(name));
+      throw ValueError(std::string(label) + ": " + std::string(op.name) + " has no attribute " + in_quotes(name));
     }
     auto& slot = given[static_cast<std::size_t>(def - op.attrs.begin())];
     if (slot) throw ValueError(std::string(label) + ": attribute " + name + " is given twice");

@@ -10,6 +10,10 @@ target_include_directories(
   pyseq_options INTERFACE "${CMAKE_CURRENT_SOURCE_DIR}/csrc" "${CMAKE_CURRENT_SOURCE_DIR}/csrc/include"
                           "${CMAKE_CURRENT_BINARY_DIR}/include")
 target_compile_options(pyseq_options INTERFACE -Wall -Wextra -ffp-contract=off)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 warns of "text" + std::string where nothing is wrong (its bugs 105329 and 105651).
+  target_compile_options(pyseq_options INTERFACE -Wno-stringop-overflow -Wno-restrict)
+endif()
 target_link_libraries(pyseq_options INTERFACE Threads::Threads ${CMAKE_DL_LIBS})
 
 foreach(layer ${PYSEQ_LAYERS})

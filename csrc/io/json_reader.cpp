@@ -10,17 +10,6 @@
 namespace pyseq {
 namespace {
 
-/// The text, or its first code points and dots when it is longer than `longest` bytes.
-std::string shortened(std::string_view text, std::size_t longest) {
-  if (text.size() <= longest) return std::string(text);
-  std::size_t end = 0;
-  while (true) {
-    const std::size_t bytes = std::max<std::size_t>(decode_code_point(text, end).bytes, 1);
-    if (end + bytes > longest) return std::string(text.substr(0, end)) + "...";
-    end += bytes;
-  }
-}
-
 /// "[json.exception.parse_error.101] parse error at ..." without the bracket. It may quote a token of any length.
 std::string parser_message(const Json::exception& error) {
   const std::string_view message = error.what();
@@ -107,10 +96,6 @@ const char* type_of(const Json& value) {
 
 void throw_format(std::string_view where, std::string_view problem) {
   throw FormatError(std::string(where) + ": " + std::string(problem));
-}
-
-std::string in_quotes(std::string_view name) {
-  return "'" + shortened(name, 100) + "'";
 }
 
 Json parse_json(std::string_view text, std::string_view where) {

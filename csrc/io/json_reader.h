@@ -9,6 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "text/quoting.h"
+
 namespace pyseq {
 
 using Json = nlohmann::json;
@@ -18,9 +20,6 @@ inline constexpr std::size_t kMaxJsonDepth = 64;
 
 /// FormatError ("<where>: ..."): malformed, not UTF-8, nested deeper than kMaxJsonDepth, or an object with a key twice.
 Json parse_json(std::string_view text, std::string_view where);
-
-/// A name from a file as error messages show it: in quotes, cut when very long.
-std::string in_quotes(std::string_view name);
 
 [[noreturn]] void throw_format(std::string_view where, std::string_view problem);
 

@@ -38,10 +38,6 @@ std::string pattern(std::initializer_list<std::int64_t> expected) {
 
 }  // namespace
 
-std::string in_quotes(std::string_view text) {
-  return std::string("'").append(text).append("'");
-}
-
 void throw_shape(std::string_view label, std::string_view argument, std::string_view got, std::string_view expected) {
   throw ShapeError(sentence(label, argument, got, expected));
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "ops/registry.h"
+#include "text/quoting.h"
 
 namespace pyseq {
 
@@ -14,9 +15,6 @@ namespace pyseq {
                               std::string_view expected);
 [[noreturn]] void throw_value(std::string_view label, std::string_view argument, std::string_view got,
                               std::string_view expected);
-
-/// A text as messages show it.
-std::string in_quotes(std::string_view text);
 
 /// The element type; a tensor in packed layout is refused too (check_weight accepts those).
 void check_dtype(std::string_view label, std::string_view argument, const Tensor& tensor, DType expected);

@@ -356,7 +356,7 @@ class DecodingOptions:
     @property
     def patience(self) -> float:
         """
-        The search stops after round(beam_size * patience) finished hypotheses.
+        With a length penalty: stop after round(beam_size * patience) finished hypotheses.
         """
     @patience.setter
     def patience(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:

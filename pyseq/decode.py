@@ -104,7 +104,7 @@ def search(
         beam_size: hypotheses kept at each step; 1 is greedy search.
         n_best: hypotheses returned per source, at most beam_size.
         length_penalty: scores are log probabilities divided by length ** length_penalty, the end mark counted.
-        patience: the search stops after round(beam_size · patience) finished hypotheses.
+        patience: with a length penalty, stop after round(beam_size · patience) finished hypotheses.
         min_length: tokens before the end mark is allowed.
         max_length: tokens before a hypothesis is cut; 0 for 256.
         return_attention: give attention too, where the model knows it.

@@ -41,7 +41,7 @@ void bind_options(py::module_& module) {
       .def_readwrite("length_penalty", &DecodingOptions::length_penalty,
                      "Scores are divided by length ** this, the end mark counted.")
       .def_readwrite("patience", &DecodingOptions::patience,
-                     "The search stops after round(beam_size * patience) finished hypotheses.")
+                     "With a length penalty: stop after round(beam_size * patience) finished hypotheses.")
       .def_readwrite("min_length", &DecodingOptions::min_length, "Tokens before the end mark is allowed.")
       .def_readwrite("max_length", &DecodingOptions::max_length,
                      "Tokens before a hypothesis is cut; 0 leaves it to the model.")

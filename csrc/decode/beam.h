@@ -1,9 +1,8 @@
 // The search of one source. Its rules are CTranslate2's, so that both give the same hypotheses and scores:
 //
-// - A step looks at the 2 * beam_size best continuations of the whole beam. The best beam_size of them are taken; one
-// of
-//   these that ends (with the end mark, or by reaching max_length) is finished, and the best continuation from the
-//   other half that does not end takes its place in the beam. So the beam stays full while hypotheses finish.
+// - A step looks at the 2 * beam_size best continuations of the whole beam. The best beam_size of them are taken.
+//   One that ends (with the end mark, or by reaching max_length) is finished, and the best continuation from the
+//   other half that does not end takes its place in the beam: the beam stays full while hypotheses finish.
 // - The score of a hypothesis is its log probability / length ** length_penalty, the end mark counted in the length.
 // - Without a length penalty a source is done when its best continuation has ended once and n_best hypotheses are
 //   finished: whatever is still alive can only become less likely. With one, a longer hypothesis may still win: it is

@@ -67,7 +67,7 @@ std::vector<Tensor> collect_arguments(const CompiledFunction& function, const Na
     arguments.push_back(found->second);
   }
   for (const auto& [name, tensor] : given) {
-    const auto is_it = [&](const ArgumentInfo& input) { return input.name == name; };
+    const auto is_it = [&name = name](const ArgumentInfo& input) { return input.name == name; };
     if (std::none_of(function.inputs.begin(), function.inputs.end(), is_it)) unexpected.push_back(name);
   }
   if (missing.empty() && unexpected.empty()) return arguments;

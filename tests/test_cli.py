@@ -72,7 +72,7 @@ def test_run_opens_program_files(folder: Path, tmp_path: Path) -> None:
     [
         (("no-such-model", "abc"), "no-such-model"),
         (("MODEL", "abc", "--n-best", "5"), "n_best"),
-        (("FILE", "abc"), "cut short"),
+        (("FILE", "abc"), "damaged.safetensors: safetensors: "),
     ],
 )
 def test_run_fails_with_one_sentence(folder: Path, tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:

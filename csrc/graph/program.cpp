@@ -49,7 +49,11 @@ Program::~Program() = default;
 
 std::shared_ptr<const Program> Program::load(const std::filesystem::path& file, const LoadOptions& options) {
   const FileBytes content = open_file(file, options.mmap);
-  return parse(content.bytes, content.owner);
+  try {
+    return parse(content.bytes, content.owner);
+  } catch (const FormatError& error) {
+    throw FormatError(file.string() + ": " + error.what());
+  }
 }
 
 std::shared_ptr<const Program> Program::parse(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {

@@ -8,8 +8,9 @@ function(pyseq_add_tier name)
   add_library(${target} OBJECT csrc/kernels/tier.cpp)
   target_include_directories(${target} PRIVATE csrc csrc/include)
   target_compile_definitions(${target} PRIVATE PYSEQ_TIER=${name} PYSEQ_TIER_${name}=1)
+  # Bit patterns of floats are counted as integers and may wrap around (-fwrapv).
   # Contraction stays off: fma is called by name, so that every instantiation of a template rounds alike.
-  target_compile_options(${target} PRIVATE -O3 -ffp-contract=off -fno-math-errno -fno-exceptions -fno-rtti -Wall -Wextra
+  target_compile_options(${target} PRIVATE -O3 -ffp-contract=off -fwrapv -fno-math-errno -fno-exceptions -fno-rtti -Wall -Wextra
                                            -Wno-psabi ${ARGN})
   set(PYSEQ_TIERS ${PYSEQ_TIERS} ${name} PARENT_SCOPE)
   set(PYSEQ_TIER_OBJECTS ${PYSEQ_TIER_OBJECTS} $<TARGET_OBJECTS:${target}> PARENT_SCOPE)

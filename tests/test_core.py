@@ -199,7 +199,7 @@ def test_packed_weights_give_the_matrix_back(rows: int, columns: int, gates: int
     assert packed.gates == gates
     assert packed.nbytes >= weight.nbytes
     np.testing.assert_array_equal(packed.unpack(), weight)
-    assert repr(packed) == f"PackedWeight(shape=[{rows}, {columns}], gates={gates})"
+    assert repr(packed) == f"PackedWeight(shape=[{rows}, {columns}], gates={gates}, dtype=float32)"
 
 
 def test_what_cannot_be_packed_is_refused() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from op_table import ROWS, Array, Inputs, OpCase, OpError, OpRow
+from op_cases import Array, Inputs, OpCase, OpError, OpRow
+from op_table import ROWS
 
 import pyseq
 from pyseq import _core, nn

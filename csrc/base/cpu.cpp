@@ -30,6 +30,12 @@ bool supports_v4() {
   return supports_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+bool supports_v4_vnni() {
+  return supports_v4() && __builtin_cpu_supports("avx512vnni");
+}
+bool supports_v4_bf16() {
+  return supports_v4_vnni() && __builtin_cpu_supports("avx512bf16");
+}
 
 }  // namespace
 
@@ -38,6 +44,8 @@ bool cpu_supports(std::string_view tier) {
   if (tier == "v2") return supports_v2();
   if (tier == "v3") return supports_v3();
   if (tier == "v4") return supports_v4();
+  if (tier == "v4_vnni") return supports_v4_vnni();
+  if (tier == "v4_bf16") return supports_v4_bf16();
   return false;
 }
 

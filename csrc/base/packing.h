@@ -4,6 +4,12 @@
 // (k-major): panel[k * width + column]. `width` is 32, and for the last panel of a matrix (or of a gate block) the
 // columns that remain, rounded up to a multiple of 16 with zeros, so that every tier reads whole vectors.
 //
+// Narrow storage types group consecutive k for their dot products, pairs for bfloat16 and quads for int8:
+// panel[(k / group * width + column) * group + k % group], with zeros for the k that fill up the last group.
+// int8 is symmetric per output column: weight = scale * q with q in [-127, 127]. Behind the panels follow the scales
+// (float32, one per column in storage) and the sums of q over k (int32, likewise), which instructions that multiply
+// unsigned by signed values need.
+//
 // Recurrent weights [gates * hidden, in] are packed with `gates` > 1: hidden units are cut into blocks of 32, and the
 // panels of a block's gates follow each other (gate 0 of units 0..31, gate 1 of units 0..31, ..., gate 0 of units
 // 32..63, ...), so that a thread owns whole units. The last block is narrower in all its gates alike.
@@ -27,15 +33,37 @@ constexpr std::int64_t padded_columns(std::int64_t units) {
   return units / kPanelColumns * kPanelColumns + panel_width(units % kPanelColumns);
 }
 
+/// Values of k that stand together in a panel.
+inline constexpr std::int64_t kBfloat16Group = 2;
+inline constexpr std::int64_t kInt8Group = 4;
+constexpr std::int64_t depth_group(DType storage) {
+  return storage == DType::bfloat16 ? kBfloat16Group : storage == DType::int8 ? kInt8Group : 1;
+}
+/// Values of k in storage: `in` rounded up to whole groups.
+constexpr std::int64_t padded_depth(DType storage, std::int64_t in) {
+  const std::int64_t group = depth_group(storage);
+  return (in + group - 1) / group * group;
+}
+
 /// Number of float32 values that packing [gates * units, in] takes.
 constexpr std::int64_t packed_size(std::int64_t units, int gates, std::int64_t in) {
   return gates * padded_columns(units) * in;
 }
 
-/// weight [gates * units, in] float32, row-major -> packed. ShapeError when rows are not a multiple of gates.
-Tensor pack_weight(const Tensor& weight, int gates = 1);
-/// The inverse, for inspection and tests.
+/// weight [gates * units, in] float32, row-major -> packed, stored as float32, bfloat16 or int8. ShapeError when rows
+/// are not a multiple of gates; ValueError when int8 cannot hold a weight that is not finite.
+Tensor pack_weight(const Tensor& weight, int gates = 1, DType storage = DType::float32);
+/// The inverse, in float32, for inspection and tests: what the packed values stand for.
 Tensor unpack_weight(const Tensor& packed);
+
+/// The parts of a weight packed as int8.
+struct PackedInt8 {
+  const std::int8_t* panels;
+  const float* scales;       // [gates * padded_columns(units)], in storage order
+  const std::int32_t* sums;  // likewise
+};
+PackedInt8 packed_int8(const Tensor& packed);
+
 /// A bias [gates * units] in the column order of the packed weight, zeros in the padding: [gates * padded_columns].
 void pack_bias(const float* bias, std::int64_t units, int gates, float* out);
 /// weight -> panels written to `out` (packed_size values), for operands packed on the fly.

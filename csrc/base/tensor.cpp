@@ -23,15 +23,18 @@ std::size_t bytes_of(DType dtype, const Shape& shape) {
   return static_cast<std::size_t>(checked_product(shape.num_elements(), size, shape));
 }
 
-/// Bytes that the weight `logical` [gates * units, in] takes in panels.
-std::size_t packed_bytes(const Shape& logical, int gates) {
+/// Bytes that the weight `logical` [gates * units, in] takes in panels of `storage`.
+std::size_t packed_storage_bytes(DType storage, const Shape& logical, int gates) {
   if (logical.rank() != 2 || gates < 1 || gates > UINT8_MAX || logical[0] % gates != 0) {
     throw ShapeError("packed tensor: shape " + logical.to_string() + " is not [gates * units, in] with " +
                      std::to_string(gates) + " gates");
   }
-  // A bound on the rows keeps padded_columns() below from overflowing.
+  // A bound on both sizes keeps the paddings from overflowing.
   const std::int64_t units = checked_product(logical[0], kPanelColumns, logical) / kPanelColumns / gates;
-  return bytes_of(DType::float32, Shape{gates, padded_columns(units), logical[1]});
+  checked_product(logical[1], kInt8Group, logical);
+  const Shape padded{gates, padded_columns(units), padded_depth(storage, logical[1])};
+  const std::size_t panels = bytes_of(storage, padded);
+  return storage == DType::int8 ? panels + bytes_of(DType::int64, Shape{gates, padded_columns(units)}) : panels;
 }
 
 }  // namespace
@@ -202,11 +205,18 @@ Tensor Tensor::copy() const {
 }
 
 Tensor Tensor::packed(const Shape& logical, int gates, Tensor storage) {
-  const std::size_t expected = packed_bytes(logical, gates);
-  if (storage.dtype_ != DType::float32 || storage.is_packed() || storage.num_bytes_ != expected) {
+  const bool is_weight_type =
+      storage.dtype_ == DType::float32 || storage.dtype_ == DType::bfloat16 || storage.dtype_ == DType::int8;
+  if (storage.is_packed()) throw ShapeError("packed tensor " + storage.shape_.to_string() + " is packed already");
+  if (!is_weight_type) {
+    throw DTypeError("packed tensor " + logical.to_string() + " is stored as " + dtype_name(storage.dtype_) +
+                     ", expected float32, bfloat16 or int8");
+  }
+  const std::size_t expected = packed_storage_bytes(storage.dtype_, logical, gates);
+  if (storage.num_bytes_ != expected) {
     throw ShapeError("packed tensor " + logical.to_string() + " with " + std::to_string(gates) + " gates needs " +
-                     std::to_string(expected / sizeof(float)) + " float32 values, got " + dtype_name(storage.dtype_) +
-                     " " + storage.shape_.to_string());
+                     std::to_string(expected / item_size(storage.dtype_)) + " " + dtype_name(storage.dtype_) +
+                     " values, got " + storage.shape_.to_string());
   }
   storage.shape_ = logical;
   storage.panel_gates_ = static_cast<std::uint8_t>(gates);

@@ -2,25 +2,38 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <span>
 
 #include "base/cpu.h"
 #include "pyseq/runtime.h"
 
-// PYSEQ_TIER_LIST comes from csrc/cmake/PyseqTiers.cmake: TIER(name) for every tier compiled in, lowest first.
-#define TIER(name) extern const KernelTable kernels_##name;
+// PYSEQ_TIER_LIST comes from csrc/cmake/PyseqTiers.cmake: for every tier compiled in, lowest first,
+// TIER(name, FAMILY(Gemm, gemm, tier that the family was compiled for) ...).
+#define FAMILY(Type, family, tier) extern const Type##Kernels family##_kernels_##tier;
+#define TIER(name, families) families
 namespace pyseq {
 PYSEQ_TIER_LIST
 }  // namespace pyseq
+#undef FAMILY
 #undef TIER
 
 namespace pyseq {
 namespace {
 
-const KernelTable* const kTables[] = {
-#define TIER(name) &kernels_##name,
-    PYSEQ_TIER_LIST
+#define FAMILY(Type, family, tier) static_cast<Type##Kernels&>(table) = family##_kernels_##tier;
+#define TIER(name, families) \
+  [] {                       \
+    KernelTable table;       \
+    table.isa = #name;       \
+    families return table;   \
+  }(),
+/// Made at the first use: tables of other files may not be there yet when static variables of this one are made.
+std::span<const KernelTable> tables() {
+  static const KernelTable all[] = {PYSEQ_TIER_LIST};
+  return all;
+}
+#undef FAMILY
 #undef TIER
-};
 
 std::atomic<const KernelTable*> active_table{nullptr};
 
@@ -31,8 +44,8 @@ std::string joined(const std::vector<std::string>& names) {
 }
 
 const KernelTable& find_table(const std::string& isa, const std::string& asked_by) {
-  for (const KernelTable* table : kTables) {
-    if (table->isa == isa && cpu_supports(isa)) return *table;
+  for (const KernelTable& table : tables()) {
+    if (table.isa == isa && cpu_supports(isa)) return table;
   }
   throw UnsupportedError(asked_by + ": instruction-set tier '" + isa + "' is not available (present on this machine: " +
                          joined(available_isas()) + "; compiled in: " + joined(compiled_isas()) + ")");
@@ -62,14 +75,14 @@ const KernelTable& kernels() {
 
 std::vector<std::string> compiled_isas() {
   std::vector<std::string> names;
-  for (const KernelTable* table : kTables) names.emplace_back(table->isa);
+  for (const KernelTable& table : tables()) names.emplace_back(table.isa);
   return names;
 }
 
 std::vector<std::string> available_isas() {
   std::vector<std::string> names;
-  for (const KernelTable* table : kTables) {
-    if (cpu_supports(table->isa)) names.emplace_back(table->isa);
+  for (const KernelTable& table : tables()) {
+    if (cpu_supports(table.isa)) names.emplace_back(table.isa);
   }
   return names;
 }

@@ -48,7 +48,7 @@ void set_thread_backend(ThreadBackend backend);
 ThreadBackend thread_backend();
 const char* thread_backend_name(ThreadBackend backend);
 
-/// Instruction-set tiers, lowest first ("v2", "v3", "v4" on x86-64; "neon" on aarch64).
+/// Instruction-set tiers, lowest first ("v2", "v3", "v4", "v4_vnni", "v4_bf16" on x86-64; "neon" on aarch64).
 std::vector<std::string> compiled_isas();
 std::vector<std::string> available_isas();  // compiled and present on this machine
 /// The tier in use: the highest available, or the one PYSEQ_ISA names.

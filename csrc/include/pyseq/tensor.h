@@ -13,7 +13,11 @@
 
 namespace pyseq {
 
+/// bfloat16 and int8 are storage types of packed weights and caches; public arrays are never of them.
 enum class DType : std::uint8_t { float32, int64, int32, uint8, bfloat16, int8 };
+
+/// The bits of a bfloat16 value: the upper half of a float32.
+enum class BFloat16 : std::uint16_t {};
 
 std::size_t item_size(DType dtype);
 const char* dtype_name(DType dtype);
@@ -31,6 +35,8 @@ template <>
 inline constexpr DType dtype_of<std::uint8_t> = DType::uint8;
 template <>
 inline constexpr DType dtype_of<std::int8_t> = DType::int8;
+template <>
+inline constexpr DType dtype_of<BFloat16> = DType::bfloat16;
 
 inline constexpr int kMaxRank = 8;
 
@@ -120,8 +126,8 @@ class Tensor {
   /// hidden units of g gates follow each other (base/packing.h); shape() stays the logical [out, in].
   int panel_gates() const { return panel_gates_; }
   bool is_packed() const { return panel_gates_ > 0; }
-  /// Declares that the float32 values of `storage` are the weight `logical` [gates * units, in] in panels. ShapeError
-  /// when they are not as many as that takes.
+  /// Declares that `storage` (float32, bfloat16 or int8, of any shape) holds the weight `logical` [gates * units, in]
+  /// in panels. ShapeError when it has not as many bytes as that takes.
   static Tensor packed(const Shape& logical, int gates, Tensor storage);
 
  private:

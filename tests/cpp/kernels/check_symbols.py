@@ -1,8 +1,8 @@
-"""A tier's object file may define one symbol that others see: its table of kernels.
+"""The object file of a family and tier may define one symbol that others see: its table of kernels.
 
 Code that is compiled several times with different instructions must not be visible to the linker, which would keep one
 copy of each inline function, perhaps the AVX-512 one, for all. So weak symbols fail as well.
-Usage: check_symbols.py NM TIER OBJECT
+Usage: check_symbols.py NM TABLE OBJECT
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def shared_symbols(nm: str, object_file: str) -> list[str]:
 
 
 def main() -> int:
-    nm, tier, object_file = sys.argv[1:]
+    nm, table, object_file = sys.argv[1:]
     found = shared_symbols(nm, object_file)
-    expected = [f"pyseq::kernels_{tier}"]
+    expected = [f"pyseq::{table}"]
     if found != expected:
         print(f"{object_file} exports {found}, expected {expected}")
     return 0 if found == expected else 1

@@ -3,7 +3,7 @@
 // All steps are safe without fast-math and without fused multiply-add.
 #pragma once
 
-#include "kernels/vec.h"
+#include "kernels/vector/vec.h"
 
 namespace pyseq {
 namespace {

@@ -13,9 +13,9 @@
 namespace pyseq {
 namespace {
 
-#if defined(PYSEQ_TIER_v4)
+#if defined(__AVX512F__)
 constexpr int kLanes = 16;
-#elif defined(PYSEQ_TIER_v3)
+#elif defined(__AVX2__)
 constexpr int kLanes = 8;
 #else  // v2, neon
 constexpr int kLanes = 4;
@@ -69,7 +69,7 @@ inline Int first_lanes(std::int64_t count) {
 
 // Named intrinsics. fma(a, b, c) = a * b + c, with one rounding except on v2, which has no such instruction.
 // min and max return b when either operand is NaN.
-#if defined(PYSEQ_TIER_v4)
+#if defined(__AVX512F__)
 inline Float fma(Float a, Float b, Float c) {
   return (Float)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }
@@ -89,7 +89,7 @@ inline Float load_masked(const float* p, std::int64_t count) {
 inline void store_masked(float* p, Float v, std::int64_t count) {
   _mm512_mask_storeu_ps(p, mask_bits(count), (__m512)v);
 }
-#elif defined(PYSEQ_TIER_v3)
+#elif defined(__AVX2__)
 inline Float fma(Float a, Float b, Float c) {
   return (Float)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
@@ -106,7 +106,7 @@ inline void store_masked(float* p, Float v, std::int64_t count) {
   _mm256_maskstore_ps(p, (__m256i)first_lanes(count), (__m256)v);
 }
 #else
-#if defined(PYSEQ_TIER_v2)
+#if defined(__SSE4_2__)
 inline Float fma(Float a, Float b, Float c) {
   return a * b + c;
 }
@@ -116,7 +116,7 @@ inline Float min(Float a, Float b) {
 inline Float max(Float a, Float b) {
   return (Float)_mm_max_ps((__m128)a, (__m128)b);
 }
-#elif defined(PYSEQ_TIER_neon)
+#elif defined(__aarch64__)
 inline Float fma(Float a, Float b, Float c) {
   return (Float)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 }

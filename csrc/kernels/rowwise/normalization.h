@@ -1,8 +1,8 @@
 // layer_norm: y = (x - mean) / sqrt(variance + epsilon) * weight + bias along rows, mean and variance in two passes.
 #pragma once
 
-#include "kernels/table.h"
-#include "kernels/vec.h"
+#include "kernels/rowwise/args.h"
+#include "kernels/vector/vec.h"
 
 namespace pyseq {
 namespace {

@@ -8,10 +8,10 @@
 // scores all are -inf, gives zeros.
 #pragma once
 
-#include "kernels/pointwise.h"
-#include "kernels/softmax.h"
-#include "kernels/table.h"
-#include "kernels/tile.h"
+#include "kernels/attention/args.h"
+#include "kernels/gemm/tile.h"
+#include "kernels/vector/elementwise.h"
+#include "kernels/vector/row.h"
 
 namespace pyseq {
 namespace {

@@ -1,8 +1,9 @@
-// Element-wise kernels, and the activations that gemm fuses: the same code, so the same roundings.
+// Element-wise functions of vectors and rows, shared by every family that fuses them: the same code, so the same
+// roundings.
 #pragma once
 
-#include "kernels/math.h"
-#include "kernels/table.h"
+#include "kernels/activation.h"
+#include "kernels/vector/math.h"
 
 namespace pyseq {
 namespace {
@@ -45,30 +46,9 @@ inline void activate(Activation activation, std::int64_t n, const float* x, floa
   }
 }
 
-void activation_f32(const ActivationF32* args) {
-  activate(args->activation, args->n, args->x, args->y);
-}
-
-void exp_f32(const PointwiseF32* args) {
-  map(args->n, args->x, args->y, [](Float v) { return exp(v); });
-}
-void log_f32(const PointwiseF32* args) {
-  map(args->n, args->x, args->y, [](Float v) { return log(v); });
-}
-void erf_f32(const PointwiseF32* args) {
-  map(args->n, args->x, args->y, [](Float v) { return erf(v); });
-}
-
 /// y = a + b over n values; y may equal a or b.
 inline void add(std::int64_t n, const float* a, const float* b, float* y) {
   for (std::int64_t i = 0; i < n; i += kLanes) store(y + i, load(a + i, n - i) + load(b + i, n - i), n - i);
-}
-
-void add_f32(const BinaryF32* args) {
-  for (std::int64_t i = 0; i < args->n; i += args->period) {
-    const std::int64_t count = args->n - i < args->period ? args->n - i : args->period;
-    add(count, args->a + i, args->b, args->y + i);
-  }
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 // is written, so h may be h_prev and c may be c_prev.
 #pragma once
 
-#include "kernels/pointwise.h"
-#include "kernels/table.h"
+#include "kernels/recurrent/args.h"
+#include "kernels/vector/elementwise.h"
 
 namespace pyseq {
 namespace {

@@ -4,7 +4,7 @@
 // zero and runs through fma in ascending k; the chunks' sums are added in ascending order.
 #pragma once
 
-#include "kernels/vec.h"
+#include "kernels/vector/vec.h"
 
 namespace pyseq {
 namespace {
@@ -17,11 +17,11 @@ inline std::int64_t smaller(std::int64_t a, std::int64_t b) {
 }
 
 // The most rows that a tile of two vectors per row keeps in registers.
-#if defined(PYSEQ_TIER_v4)
+#if defined(__AVX512F__)
 constexpr int kTileRows = 12;
-#elif defined(PYSEQ_TIER_v3)
+#elif defined(__AVX2__)
 constexpr int kTileRows = 6;
-#elif defined(PYSEQ_TIER_neon)
+#elif defined(__aarch64__)
 constexpr int kTileRows = 8;
 #else
 constexpr int kTileRows = 4;

@@ -1,9 +1,9 @@
 // gemm_f32: matrix product with packed weights, bias and activation.
 #pragma once
 
-#include "kernels/pointwise.h"
-#include "kernels/table.h"
-#include "kernels/tile.h"
+#include "kernels/gemm/args.h"
+#include "kernels/gemm/tile.h"
+#include "kernels/vector/elementwise.h"
 
 namespace pyseq {
 namespace {

@@ -1,0 +1,5 @@
+// Attention kernels of one tier.
+#include "kernels/tier.h"
+#include "kernels/attention/attention.h"
+
+PYSEQ_DEFINE_KERNELS(AttentionKernels, attention, PYSEQ_ATTENTION_KERNELS)

@@ -1,0 +1,5 @@
+// Gemm kernels of one tier.
+#include "kernels/tier.h"
+#include "kernels/gemm/gemm.h"
+
+PYSEQ_DEFINE_KERNELS(GemmKernels, gemm, PYSEQ_GEMM_KERNELS)

@@ -1,0 +1,43 @@
+// Arguments of element-wise kernels.
+// Compiled into every tier: plain data only, no STL, no inline functions with external linkage.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/activation.h"
+
+namespace pyseq {
+
+/// y = f(x) over n contiguous values; x may equal y.
+struct PointwiseF32 {
+  std::int64_t n;
+  const float* x;
+  float* y;
+};
+struct ActivationF32 {
+  std::int64_t n;
+  const float* x;
+  Activation activation;
+  float* y;
+};
+/// y[i] = a[i] + b[i mod period]: period == n adds element by element, smaller ones broadcast a row.
+struct BinaryF32 {
+  std::int64_t n, period;
+  const float* a;
+  const float* b;
+  float* y;
+};
+
+// One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
+#define PYSEQ_POINTWISE_KERNELS(X) \
+  X(activation_f32, ActivationF32) \
+  X(exp_f32, PointwiseF32)         \
+  X(log_f32, PointwiseF32)         \
+  X(erf_f32, PointwiseF32)         \
+  X(add_f32, BinaryF32)
+
+struct PointwiseKernels {
+  PYSEQ_POINTWISE_KERNELS(PYSEQ_DECLARE_KERNEL)
+};
+
+}  // namespace pyseq

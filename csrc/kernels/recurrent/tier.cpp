@@ -1,0 +1,5 @@
+// Recurrent kernels of one tier.
+#include "kernels/tier.h"
+#include "kernels/recurrent/recurrent.h"
+
+PYSEQ_DEFINE_KERNELS(RecurrentKernels, recurrent, PYSEQ_RECURRENT_KERNELS)

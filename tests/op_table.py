@@ -25,11 +25,12 @@ def pointwise(name: str, judge: Callable[..., Any], **attributes: Any) -> OpRow:
     )
 
 
-def linear_inputs(inputs: int, outputs: int, bias: bool) -> Callable[[Rng, int, int], Inputs]:
+def linear_inputs(inputs: int, outputs: int, bias: bool, residual: bool = False) -> Callable[[Rng, int, int], Inputs]:
     return lambda rng, batch, time: {
         "x": normal(rng, batch, time, inputs),
         "weight": weight(rng, outputs, inputs),
         "bias": normal(rng, outputs) if bias else None,
+        "residual": normal(rng, batch, time, outputs) if residual else None,
     }
 
 
@@ -41,8 +42,10 @@ LINEAR = OpRow(
         OpCase(linear_inputs(513, 96, True), {"activation": "gelu"}),
         OpCase(linear_inputs(32, 17, True), {"activation": "relu"}),
         OpCase(linear_inputs(1, 1, True), {"activation": "sigmoid"}),
+        OpCase(linear_inputs(40, 50, True, residual=True), {"activation": "silu"}),
     ],
     reference=reference.linear,
+    batched=("x", "residual"),
     weights=("weight", "bias"),
     errors=[
         OpError(cut("weight"), pyseq.ShapeError, r"linear: weight .*\[45, 6\].*7"),

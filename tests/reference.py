@@ -33,12 +33,16 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu_tanh": lambda x: gelu(x, "tanh"),
     "tanh": np.tanh,
     "sigmoid": sigmoid,
+    "silu": lambda x: x * sigmoid(x),
 }
 
 
-def linear(x: Array, weight: Array, bias: Array | None = None, activation: str = "none") -> Array:
+def linear(
+    x: Array, weight: Array, bias: Array | None = None, residual: Array | None = None, activation: str = "none"
+) -> Array:
     y = wide(x) @ wide(weight).T
-    return ACTIVATIONS[activation](y if bias is None else y + wide(bias))
+    y = ACTIVATIONS[activation](y if bias is None else y + wide(bias))
+    return y if residual is None else y + wide(residual)
 
 
 def embedding(ids: Array, weight: Array, scale: float = 1.0) -> Array:

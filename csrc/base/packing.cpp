@@ -152,6 +152,10 @@ Tensor pack_weight(const Tensor& weight, int gates, DType storage) {
                      ", expected float32, bfloat16 or int8");
   }
   const std::int64_t units = weight.size(0) / gates, in = weight.size(1);
+  if (storage == DType::int8 && in > kMostInt8Depth) {
+    throw ValueError("pack_weight: weight is " + weight.shape().to_string() + ", expected at most " +
+                     std::to_string(kMostInt8Depth) + " columns for int8");
+  }
   const std::int64_t columns = gates * padded_columns(units), depth = padded_depth(storage, in);
   const float* values = weight.data<float>();
   const auto rows = [&](const UnitBlock& block, int gate) { return values + (gate * units + block.first) * in; };

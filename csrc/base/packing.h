@@ -36,6 +36,8 @@ constexpr std::int64_t padded_columns(std::int64_t units) {
 /// Values of k that stand together in a panel.
 inline constexpr std::int64_t kBfloat16Group = 2;
 inline constexpr std::int64_t kInt8Group = 4;
+/// The most k of an int8 weight: exact int32 sums of 255 * 127 must not overflow.
+inline constexpr std::int64_t kMostInt8Depth = 65536;
 constexpr std::int64_t depth_group(DType storage) {
   return storage == DType::bfloat16 ? kBfloat16Group : storage == DType::int8 ? kInt8Group : 1;
 }
@@ -51,7 +53,8 @@ constexpr std::int64_t packed_size(std::int64_t units, int gates, std::int64_t i
 }
 
 /// weight [gates * units, in] float32, row-major -> packed, stored as float32, bfloat16 or int8. ShapeError when rows
-/// are not a multiple of gates; ValueError when int8 cannot hold a weight that is not finite.
+/// are not a multiple of gates; ValueError when int8 cannot hold a weight: values that are not finite, or
+/// more than kMostInt8Depth columns.
 Tensor pack_weight(const Tensor& weight, int gates = 1, DType storage = DType::float32);
 /// The inverse, in float32, for inspection and tests: what the packed values stand for.
 Tensor unpack_weight(const Tensor& packed);

@@ -212,6 +212,10 @@ Tensor Tensor::packed(const Shape& logical, int gates, Tensor storage) {
     throw DTypeError("packed tensor " + logical.to_string() + " is stored as " + dtype_name(storage.dtype_) +
                      ", expected float32, bfloat16 or int8");
   }
+  if (storage.dtype_ == DType::int8 && logical.rank() == 2 && logical[1] > kMostInt8Depth) {
+    throw ShapeError("packed tensor " + logical.to_string() + " has more than " + std::to_string(kMostInt8Depth) +
+                     " columns, the most for int8");
+  }
   const std::size_t expected = packed_storage_bytes(storage.dtype_, logical, gates);
   if (storage.num_bytes_ != expected) {
     throw ShapeError("packed tensor " + logical.to_string() + " with " + std::to_string(gates) + " gates needs " +

@@ -7,6 +7,6 @@
 
 namespace pyseq {
 
-enum class Activation : std::int32_t { none, relu, gelu, gelu_tanh, tanh, sigmoid };
+enum class Activation : std::int32_t { none, relu, gelu, gelu_tanh, tanh, sigmoid, silu };
 
 }  // namespace pyseq

@@ -9,8 +9,10 @@ namespace pyseq {
 namespace {
 
 constexpr std::pair<std::string_view, Activation> kActivations[] = {
-    {"none", Activation::none},           {"relu", Activation::relu}, {"gelu", Activation::gelu},
-    {"gelu_tanh", Activation::gelu_tanh}, {"tanh", Activation::tanh}, {"sigmoid", Activation::sigmoid}};
+    {"none", Activation::none}, {"relu", Activation::relu},
+    {"gelu", Activation::gelu}, {"gelu_tanh", Activation::gelu_tanh},
+    {"tanh", Activation::tanh}, {"sigmoid", Activation::sigmoid},
+    {"silu", Activation::silu}};
 
 }  // namespace
 

@@ -26,7 +26,7 @@ void check_shape(std::string_view label, std::string_view argument, const Tensor
 /// check_dtype and check_shape in one.
 void check_tensor(std::string_view label, std::string_view argument, const Tensor& tensor, DType dtype,
                   std::initializer_list<std::int64_t> shape, std::string_view because = {});
-/// A float32 matrix, row-major or packed with `gates`; -1 accepts any size.
+/// A matrix: row-major float32, or packed with `gates` in any storage type; -1 accepts any size.
 void check_weight(std::string_view label, std::string_view argument, const Tensor& weight, int gates, std::int64_t rows,
                   std::int64_t columns, std::string_view because = {});
 
@@ -36,7 +36,7 @@ void check_lengths(std::string_view label, const Tensor& lengths, std::int64_t b
 void check_indices(std::string_view label, std::string_view argument, std::span<const std::int64_t> indices,
                    std::int64_t count, std::string_view table);
 
-/// The tensor packed with `gates`: itself when it is, else packed into scratch memory.
+/// The panels of a float32 tensor: its own when it is packed with `gates`, else made in scratch memory.
 const float* packed_or_pack(const Tensor& weight, int gates, Arena& scratch);
 
 }  // namespace pyseq

@@ -2,6 +2,7 @@
 // layer is stored once.
 #include <cmath>
 
+#include "base/bfloat16.h"
 #include "base/packing.h"
 #include "base/threads.h"
 #include "ops/checks.h"
@@ -32,27 +33,60 @@ void infer(const OpArgs& args, std::span<TensorType> outputs) {
   outputs[0] = {DType::float32, Shape(sizes)};
 }
 
-/// Where row `row` of a table lies: its first value, and the distance to the next one.
-struct RowView {
-  const float* values;
-  std::int64_t stride;
-};
-
-RowView row_of(const Tensor& weight, std::int64_t row) {
-  const std::int64_t rows = weight.size(0), width = weight.size(1);
-  const float* values = weight.data<float>();
-  if (!weight.is_packed()) return {values + row * width, 1};
-  const std::int64_t first = row / kPanelColumns * kPanelColumns;
-  return {values + first * width + row % kPanelColumns, panel_width(std::min(kPanelColumns, rows - first))};
-}
-
-void copy_scaled(RowView row, std::int64_t width, float scale, float* out) {
-  if (row.stride == 1) {
-    for (std::int64_t i = 0; i < width; ++i) out[i] = row.values[i] * scale;
-  } else {
-    for (std::int64_t i = 0; i < width; ++i) out[i] = row.values[i * row.stride] * scale;
+/// Reads rows of a table, whatever its layout and storage type.
+class RowReader {
+ public:
+  explicit RowReader(const Tensor& table) : table_(table), width_(table.size(1)) {
+    if (table.dtype() == DType::int8) int8_ = packed_int8(table);
   }
-}
+
+  /// out[width] = scale * row
+  void read(std::int64_t row, float scale, float* out) const {
+    switch (table_.dtype()) {
+      case DType::bfloat16: {
+        const BFloat16* values = table_.data<BFloat16>() + panel_offset(row);
+        const std::int64_t column = row % kPanelColumns, panel = panel_columns(row);
+        for (std::int64_t i = 0; i < width_; ++i) {
+          out[i] =
+              to_float(values[(i / kBfloat16Group * panel + column) * kBfloat16Group + i % kBfloat16Group]) * scale;
+        }
+        return;
+      }
+      case DType::int8: {
+        const std::int8_t* values = int8_.panels + panel_offset(row);
+        const std::int64_t column = row % kPanelColumns, panel = panel_columns(row);
+        const float row_scale = int8_.scales[row];
+        for (std::int64_t i = 0; i < width_; ++i) {
+          const std::int8_t q = values[(i / kInt8Group * panel + column) * kInt8Group + i % kInt8Group];
+          out[i] = row_scale * static_cast<float>(q) * scale;
+        }
+        return;
+      }
+      default:
+        if (table_.is_packed()) {
+          const float* values = table_.data<float>() + panel_offset(row) + row % kPanelColumns;
+          copy_scaled(values, panel_columns(row), scale, out);
+        } else {
+          copy_scaled(table_.data<float>() + row * width_, 1, scale, out);
+        }
+    }
+  }
+
+ private:
+  std::int64_t panel_offset(std::int64_t row) const {
+    return row / kPanelColumns * kPanelColumns * padded_depth(table_.dtype(), width_);
+  }
+  std::int64_t panel_columns(std::int64_t row) const {
+    return panel_width(std::min(kPanelColumns, table_.size(0) - row / kPanelColumns * kPanelColumns));
+  }
+  void copy_scaled(const float* values, std::int64_t stride, float scale, float* out) const {
+    for (std::int64_t i = 0; i < width_; ++i) out[i] = values[i * stride] * scale;
+  }
+
+  const Tensor& table_;
+  std::int64_t width_;
+  PackedInt8 int8_{};
+};
 
 void forward(OpCall& call) {
   const Tensor& weight = call.inputs[kWeight];
@@ -63,10 +97,11 @@ void forward(OpCall& call) {
   if (ids.empty() || width == 0) return;
   float* y = call.outputs[0].mutable_data<float>();
   const auto scale = static_cast<float>(call.attrs.real(kScale));
+  const RowReader reader(weight);
   parallel_for(static_cast<std::int64_t>(ids.size()), kValuesPerChunk / width + 1,
                [&](std::int64_t begin, std::int64_t end) {
                  for (std::int64_t i = begin; i < end; ++i) {
-                   copy_scaled(row_of(weight, ids[i]), width, scale, y + i * width);
+                   reader.read(ids[i], scale, y + i * width);
                  }
                });
 }

@@ -32,7 +32,7 @@ GemmF32 part(const GemmF32& whole, std::int64_t row, std::int64_t rows, std::int
   task.n = columns;
   task.a += row * whole.lda;
   task.b += column * whole.k;
-  if (whole.bias != nullptr) task.bias += column;
+  if (whole.epilogue.bias != nullptr) task.epilogue.bias += column;
   task.c += row * whole.ldc + column;
   return task;
 }

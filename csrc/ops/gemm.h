@@ -2,12 +2,10 @@
 #pragma once
 
 #include "kernels/table.h"
+#include "ops/product.h"
 #include "pyseq/runtime.h"
 
 namespace pyseq {
-
-/// Multiply-adds below which handing work to another thread costs more than it saves.
-inline constexpr double kParallelWork = 1 << 18;
 
 /// gemm_f32, cut into blocks of rows and groups of panels. The limits are looked at between blocks.
 void parallel_gemm(const GemmF32& product, const RunLimits& limits);

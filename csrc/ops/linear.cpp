@@ -1,15 +1,15 @@
-// linear: y = activation(x W^T + b).
+// linear: y = activation(x W^T + b) + residual.
 #include "base/packing.h"
 #include "ops/activations.h"
 #include "ops/checks.h"
 #include "ops/cost.h"
 #include "ops/families.h"
-#include "ops/gemm.h"
+#include "ops/product.h"
 
 namespace pyseq {
 namespace {
 
-enum Input { kX, kWeight, kBias };
+enum Input { kX, kWeight, kBias, kResidual };
 enum Attribute { kActivation };
 
 void infer(const OpArgs& args, std::span<TensorType> outputs) {
@@ -25,6 +25,14 @@ void infer(const OpArgs& args, std::span<TensorType> outputs) {
   }
   parse_activation(args.label, "activation", args.attrs.text(kActivation));
   outputs[0] = {DType::float32, x.shape().with(-1, weight.size(0))};
+  if (args.has(kResidual)) {
+    const Tensor& residual = args.inputs[kResidual];
+    check_dtype(args.label, "residual", residual, DType::float32);
+    if (residual.shape() != outputs[0].shape) {
+      throw_shape(args.label, "residual", "shape " + residual.shape().to_string(),
+                  outputs[0].shape.to_string() + " (the shape of the output)");
+    }
+  }
 }
 
 void forward(OpCall& call) {
@@ -32,18 +40,19 @@ void forward(OpCall& call) {
   Tensor& y = call.outputs[0];
   const std::int64_t columns = weight.size(0), in = weight.size(1);
   if (y.num_elements() == 0) return;
-  parallel_gemm({.m = y.num_elements() / columns,
-                 .n = columns,
-                 .k = in,
-                 .a = call.inputs[kX].data<float>(),
-                 .lda = in,
-                 .b = packed_or_pack(weight, 1, call.scratch),
-                 .panel = kPanelColumns,
-                 .bias = call.has(kBias) ? call.inputs[kBias].data<float>() : nullptr,
-                 .activation = parse_activation(call.label, "activation", call.attrs.text(kActivation)),
-                 .c = y.mutable_data<float>(),
-                 .ldc = columns},
-                call.limits);
+  Product product{.m = y.num_elements() / columns,
+                  .n = columns,
+                  .b = weight_panels(weight, 1, call.scratch),
+                  .panel = kPanelColumns,
+                  .c = y.mutable_data<float>(),
+                  .ldc = columns};
+  product.epilogue.activation = parse_activation(call.label, "activation", call.attrs.text(kActivation));
+  if (call.has(kBias)) product.epilogue.bias = call.inputs[kBias].data<float>();
+  if (call.has(kResidual)) {
+    product.epilogue.residual = call.inputs[kResidual].data<float>();
+    product.epilogue.residual_stride = columns;
+  }
+  parallel_multiply(product, call.inputs[kX].data<float>(), in, call.scratch, call.limits);
 }
 
 OpCost cost(const OpArgs& args, std::span<const TensorType> outputs) {
@@ -55,7 +64,10 @@ OpCost cost(const OpArgs& args, std::span<const TensorType> outputs) {
 
 void add_linear_ops(std::vector<OpDef>& ops) {
   ops.push_back({.name = "linear",
-                 .inputs = {{"x"}, {.name = "weight", .pack_gates = 1}, {"bias", InputKind::optional}},
+                 .inputs = {{"x"},
+                            {.name = "weight", .pack_gates = 1},
+                            {"bias", InputKind::optional},
+                            {"residual", InputKind::optional}},
                  .attrs = {{"activation", std::string("none")}},
                  .outputs = {{"y"}},
                  .infer = infer,

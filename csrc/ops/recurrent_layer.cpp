@@ -69,8 +69,7 @@ void gate_products(const GateLayout& layout, const PackedMatrix& matrix, std::in
                 .lda = matrix.in,
                 .b = matrix.panels + column * matrix.in,
                 .panel = panel,
-                .bias = matrix.bias == nullptr ? nullptr : matrix.bias + column,
-                .activation = Activation::none,
+                .epilogue = {.bias = matrix.bias == nullptr ? nullptr : matrix.bias + column},
                 .c = c + column,
                 .ldc = layout.columns()});
   };

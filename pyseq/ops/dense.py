@@ -5,14 +5,21 @@ from __future__ import annotations
 from pyseq.tensor import OperandT, apply
 
 
-def linear(x: OperandT, weight: OperandT, bias: OperandT | None = None, activation: str = "none") -> OperandT:
-    """Affine map of the last axis, with an optional activation: y = f(x Wᵀ + b).
+def linear(
+    x: OperandT,
+    weight: OperandT,
+    bias: OperandT | None = None,
+    residual: OperandT | None = None,
+    activation: str = "none",
+) -> OperandT:
+    """Affine map of the last axis, with an optional activation and addend: y = f(x Wᵀ + b) + residual.
 
     Args:
         x: [..., in] float32.
         weight: [out, in].
         bias: [out] or None.
-        activation: f: "none", "relu", "gelu", "gelu_tanh", "tanh" or "sigmoid".
+        residual: [..., out] or None.
+        activation: f: "none", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid" or "silu".
 
     Returns:
         y [..., out].
@@ -27,7 +34,7 @@ def linear(x: OperandT, weight: OperandT, bias: OperandT | None = None, activati
         >>> ops.linear(x, weight, activation="relu")
         array([[11.,  0.]], dtype=float32)
     """
-    result: OperandT = apply("linear", (x, weight, bias), {"activation": activation})[0]
+    result: OperandT = apply("linear", (x, weight, bias, residual), {"activation": activation})[0]
     return result
 
 

@@ -8,7 +8,15 @@
 
 namespace pyseq {
 
-/// c[m, n] = activation(a[m, k] * b + bias). b is packed (base/packing.h): panels of `panel` columns (32, or 16 for the
+/// What happens to a product: c = activation(product + bias) + residual.
+struct GemmEpilogue {
+  const float* bias = nullptr;  // [n]
+  Activation activation = Activation::none;
+  const float* residual = nullptr;  // [m, n] at residual_stride
+  std::int64_t residual_stride = 0;
+};
+
+/// c[m, n] = epilogue(a[m, k] * b). b is packed (base/packing.h): panels of `panel` columns (32, or 16 for the
 /// narrow last block of gated weights); with panel == 32 a remainder of 1..16 columns is stored 16 wide. Sums run in
 /// ascending k, cut every 256; every row gives the same bits whatever m is.
 struct GemmF32 {
@@ -17,14 +25,67 @@ struct GemmF32 {
   std::int64_t lda;
   const float* b;
   std::int64_t panel;
-  const float* bias;  // [n] or null
-  Activation activation;
+  GemmEpilogue epilogue;
   float* c;
   std::int64_t ldc;
 };
 
+/// The same with bfloat16 values of a (as round_rows_bf16 leaves them) and b; sums are float32. lda counts values.
+struct GemmBf16 {
+  std::int64_t m, n, k;
+  const std::uint16_t* a;
+  std::int64_t lda;
+  const std::uint16_t* b;
+  std::int64_t panel;
+  GemmEpilogue epilogue;
+  float* c;
+  std::int64_t ldc;
+};
+
+/// The same with int8 values of a (as quantize_rows_int8 leaves them) and b. Sums over k are exact in int32 (k up to
+/// 65536: base/packing.h); the product is sum * (row_scale * column_scale).
+struct GemmInt8 {
+  std::int64_t m, n, k;
+  const std::int8_t* a;
+  std::int64_t lda;
+  const float* row_scales;  // [m]
+  const std::int8_t* b;
+  std::int64_t panel;
+  const float* column_scales;       // [n], and what the last panel is padded with
+  const std::int32_t* column_sums;  // likewise
+  GemmEpilogue epilogue;
+  float* c;
+  std::int64_t ldc;
+};
+
+/// y[rows, k rounded up to 2] = x[rows, k] as bfloat16, rounded to nearest even; zeros behind k.
+struct RoundRowsBf16 {
+  std::int64_t rows, k;
+  const float* x;
+  std::int64_t x_stride;
+  std::uint16_t* y;
+  std::int64_t y_stride;
+};
+
+/// q[rows, k rounded up to 4] = x[rows, k] / scale as int8, halves to even, scale = largest |x| of the row / 127. In
+/// tiers whose products want unsigned values, q holds q + 128: only gemm_int8 of the same tier reads it. A row with a
+/// value that is not finite gets the scale NaN, so that its products are NaN.
+struct QuantizeRowsInt8 {
+  std::int64_t rows, k;
+  const float* x;
+  std::int64_t x_stride;
+  std::int8_t* q;
+  std::int64_t q_stride;
+  float* scales;  // [rows]
+};
+
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
-#define PYSEQ_GEMM_KERNELS(X) X(gemm_f32, GemmF32)
+#define PYSEQ_GEMM_KERNELS(X)       \
+  X(gemm_f32, GemmF32)              \
+  X(gemm_bf16, GemmBf16)            \
+  X(gemm_int8, GemmInt8)            \
+  X(round_rows_bf16, RoundRowsBf16) \
+  X(quantize_rows_int8, QuantizeRowsInt8)
 
 struct GemmKernels {
   PYSEQ_GEMM_KERNELS(PYSEQ_DECLARE_KERNEL)

@@ -1,4 +1,4 @@
-// gemm_f32: matrix product with packed weights, bias and activation.
+// gemm_f32, gemm_bf16, gemm_int8: matrix products with packed weights, bias, activation and residual.
 #pragma once
 
 #include "kernels/gemm/args.h"
@@ -10,43 +10,111 @@ namespace {
 
 constexpr std::int64_t kNarrowWidth = 16;  // of a panel with at most so many columns (base/packing.h)
 
-/// Bias and activation, with the roundings that `add` and `activation` have.
-inline void finish_rows(const GemmF32& g, std::int64_t rows, std::int64_t first_column, std::int64_t columns,
-                        float* c) {
-  for (std::int64_t r = 0; r < rows; ++r, c += g.ldc) {
-    if (g.bias != nullptr) add(columns, c, g.bias + first_column, c);
-    activate(g.activation, columns, c, c);
-  }
+/// A product in groups of k, whatever the type of its values.
+struct GroupProduct {
+  std::int64_t m, n, k;
+  const Group* a;
+  std::int64_t lda;
+  const Group* b;
+  std::int64_t panel;
+  Group* c;
+  std::int64_t ldc;
+};
+
+template <typename Gemm>
+GroupProduct in_groups(const Gemm& g, std::int64_t values_per_group) {
+  return {g.m,
+          g.n,
+          (g.k + values_per_group - 1) / values_per_group,
+          reinterpret_cast<const Group*>(g.a),
+          g.lda / values_per_group,
+          reinterpret_cast<const Group*>(g.b),
+          g.panel,
+          reinterpret_cast<Group*>(g.c),
+          g.ldc};
 }
 
+/// A block of c, whose sums are complete.
+struct FinishedBlock {
+  std::int64_t row, rows, column, columns;
+};
+
 /// The columns [first_column, first_column + columns), whose panels all have `width` columns in storage.
-inline void multiply_panels(const GemmF32& g, std::int64_t first_column, std::int64_t columns, std::int64_t width) {
+/// finish(block) follows each block of rows and panels while it is in the cache.
+template <typename Product, typename Finish>
+void multiply_panels(const GroupProduct& g, std::int64_t first_column, std::int64_t columns, std::int64_t width,
+                     Finish finish) {
   // Rows are spread evenly over tiles: a tile of one or two rows would be bound by the latency of fma.
   const std::int64_t tiles = (g.m + kTileRows - 1) / kTileRows;
   const std::int64_t rows_per_tile = tiles == 0 ? 0 : (g.m + tiles - 1) / tiles;
-  // Many rows take one panel at a time, which then stays in the cache.
-  const std::int64_t panels_at_once = g.m <= kFewRows ? kMostPanelsAtOnce : 1;
-  const std::int64_t step = panels_at_once * width;
+  const std::int64_t step = kMostPanels * width;
   for (std::int64_t column = first_column; column < first_column + columns; column += step) {
-    const float* panels[kMostPanelsAtOnce];
-    for (std::int64_t p = 0; p < panels_at_once; ++p) panels[p] = g.b + (column + p * width) * g.k;
+    const Group* panels[kMostPanels];
+    for (std::int64_t p = 0; p < kMostPanels; ++p) panels[p] = g.b + (column + p * width) * g.k;
     const std::int64_t count = smaller(step, first_column + columns - column);
     for (std::int64_t row = 0; row < g.m; row += rows_per_tile) {
       const std::int64_t rows = smaller(rows_per_tile, g.m - row);
-      float* c = g.c + row * g.ldc + column;
-      row_tile(rows, {g.a + row * g.lda, g.lda, panels, width, g.k, c, g.ldc, count});
-      finish_rows(g, rows, column, count, c);
+      group_row_tile<Product>(rows,
+                              {g.a + row * g.lda, g.lda, panels, width, g.k, g.c + row * g.ldc + column, g.ldc, count});
+      finish(FinishedBlock{row, rows, column, count});
+    }
+  }
+}
+
+template <typename Product, typename Finish>
+void multiply(const GroupProduct& g, Finish finish) {
+  const std::int64_t rest = g.n % g.panel;
+  const bool narrow_rest = g.panel == kPanelWidth && rest > 0 && rest <= kNarrowWidth;
+  const std::int64_t whole = narrow_rest ? g.n - rest : g.n;
+  multiply_panels<Product>(g, 0, whole, g.panel, finish);
+  if (narrow_rest) multiply_panels<Product>(g, whole, rest, kNarrowWidth, finish);
+}
+
+/// Bias, activation and residual, with the roundings that `add` and `activation` have.
+inline void apply_epilogue(const GemmEpilogue& epilogue, const FinishedBlock& block, float* c, std::int64_t ldc) {
+  for (std::int64_t r = 0; r < block.rows; ++r) {
+    float* y = c + (block.row + r) * ldc + block.column;
+    if (epilogue.bias != nullptr) add(block.columns, y, epilogue.bias + block.column, y);
+    activate(epilogue.activation, block.columns, y, y);
+    if (epilogue.residual != nullptr) {
+      const std::int64_t offset = (block.row + r) * epilogue.residual_stride + block.column;
+      add(block.columns, y, epilogue.residual + offset, y);
     }
   }
 }
 
 void gemm_f32(const GemmF32* args) {
   const GemmF32& g = *args;
-  const std::int64_t rest = g.n % g.panel;
-  const bool narrow_rest = g.panel == kPanelWidth && rest > 0 && rest <= kNarrowWidth;
-  const std::int64_t whole = narrow_rest ? g.n - rest : g.n;
-  multiply_panels(g, 0, whole, g.panel);
-  if (narrow_rest) multiply_panels(g, whole, rest, kNarrowWidth);
+  multiply<Float32Product>(in_groups(g, 1),
+                           [&g](const FinishedBlock& block) { apply_epilogue(g.epilogue, block, g.c, g.ldc); });
+}
+
+void gemm_bf16(const GemmBf16* args) {
+  const GemmBf16& g = *args;
+  multiply<Bfloat16Product>(in_groups(g, 2),
+                            [&g](const FinishedBlock& block) { apply_epilogue(g.epilogue, block, g.c, g.ldc); });
+}
+
+/// int32 sums in place of c -> float32.
+inline void scale_sums(const GemmInt8& g, const FinishedBlock& block) {
+  for (std::int64_t r = 0; r < block.rows; ++r) {
+    const Float row_scale = broadcast(g.row_scales[block.row + r]);
+    float* c = g.c + (block.row + r) * g.ldc + block.column;
+    for (std::int64_t i = 0; i < block.columns; i += kLanes) {
+      const std::int64_t count = block.columns - i;
+      const Int excess = load_bits(g.column_sums + block.column + i) * kInt8Offset;
+      const Float scale = row_scale * load(g.column_scales + block.column + i);
+      store(c + i, to_float(bits(load(c + i, count)) - excess) * scale, count);
+    }
+  }
+}
+
+void gemm_int8(const GemmInt8* args) {
+  const GemmInt8& g = *args;
+  multiply<Int8Product>(in_groups(g, 4), [&g](const FinishedBlock& block) {
+    scale_sums(g, block);
+    apply_epilogue(g.epilogue, block, g.c, g.ldc);
+  });
 }
 
 }  // namespace

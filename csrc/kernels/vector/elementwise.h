@@ -22,6 +22,11 @@ inline Float gelu_tanh(Float x) {
   return (0.5F * x) * (1.0F + tanh(0.797884561F * cubic));
 }
 
+/// x σ(x)
+inline Float silu(Float x) {
+  return x * sigmoid(x);
+}
+
 /// y[i] = function(x[i]); x may equal y.
 template <typename Function>
 inline void map(std::int64_t n, const float* x, float* y, Function function) {
@@ -43,6 +48,8 @@ inline void activate(Activation activation, std::int64_t n, const float* x, floa
       return map(n, x, y, [](Float v) { return tanh(v); });
     case Activation::sigmoid:
       return map(n, x, y, [](Float v) { return sigmoid(v); });
+    case Activation::silu:
+      return map(n, x, y, [](Float v) { return silu(v); });
   }
 }
 

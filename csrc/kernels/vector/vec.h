@@ -146,11 +146,65 @@ inline void store_masked(float* p, Float v, std::int64_t count) {
 }
 #endif
 
+// Dot products of narrow values. A lane of `a` and `b` holds 32 bits of consecutive values of a row and of a column:
+// two of bfloat16, or four of int8.
+
+/// sum + a.lo * b.lo + a.hi * b.hi. In the tiers without an instruction for it, two fma in that order.
+inline Float dot_bfloat16(Float sum, Int a, Int b) {
+#if defined(__AVX512BF16__)
+  return (Float)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+#else
+  const Int upper = broadcast(std::int32_t{-65536});
+  sum = fma(from_bits(a << 16), from_bits(b << 16), sum);
+  return fma(from_bits(a & upper), from_bits(b & upper), sum);
+#endif
+}
+
+#if defined(__AVX512VNNI__)
+/// What int8 values of rows are stored with added to them: VNNI multiplies unsigned by signed values.
+constexpr int kInt8Offset = 128;
+#else
+constexpr int kInt8Offset = 0;
+#endif
+
+#if !defined(__AVX512VNNI__)
+/// Pairs of 16-bit values: a.lo * b.lo + a.hi * b.hi.
+inline Int multiply_pairs(Int a, Int b) {
+#if defined(__AVX512F__)
+  return (Int)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+  return (Int)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#elif defined(__SSE4_2__)
+  return (Int)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#else
+  return ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16);
+#endif
+}
+#endif
+
+/// sum + the four products of the bytes as stored (those of `a` unsigned with VNNI, else signed); exact.
+inline Int dot_int8(Int sum, Int a, Int b) {
+#if defined(__AVX512VNNI__)
+  return (Int)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
+#else
+  using Short = Vec<std::int16_t, 2 * kLanes>;
+  const Int even = multiply_pairs((Int)(((Short)a << 8) >> 8), (Int)(((Short)b << 8) >> 8));
+  return sum + even + multiply_pairs((Int)((Short)a >> 8), (Int)((Short)b >> 8));
+#endif
+}
+
 inline Float load(const float* p) {
   return *reinterpret_cast<const VecOf<float, kLanes>::unaligned*>(p);
 }
 inline void store(float* p, Float v) {
   *reinterpret_cast<VecOf<float, kLanes>::unaligned*>(p) = v;
+}
+
+inline Int load_bits(const void* p) {
+  return *reinterpret_cast<const VecOf<std::int32_t, kLanes>::unaligned*>(p);
+}
+inline void store_bits(void* p, Int v) {
+  *reinterpret_cast<VecOf<std::int32_t, kLanes>::unaligned*>(p) = v;
 }
 
 /// The first `count` lanes, zeros beyond; touches no memory beyond. Any count: 0 gives zeros, kLanes or more all lanes.
@@ -163,6 +217,28 @@ inline void store(float* p, Float v, std::int64_t count) {
   } else if (count > 0) {
     store_masked(p, v, count);
   }
+}
+
+/// The lower 16 or 8 bits of the first `count` lanes.
+inline void store_halves(std::uint16_t* p, Int v, std::int64_t count) {
+#if defined(__AVX512F__)
+  _mm512_mask_cvtepi32_storeu_epi16(p, mask_bits(count < kLanes ? count : kLanes), (__m512i)v);
+#else
+#pragma GCC unroll 8
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (lane < count) p[lane] = static_cast<std::uint16_t>(v[lane]);
+  }
+#endif
+}
+inline void store_bytes(std::int8_t* p, Int v, std::int64_t count) {
+#if defined(__AVX512F__)
+  _mm512_mask_cvtepi32_storeu_epi8(p, mask_bits(count < kLanes ? count : kLanes), (__m512i)v);
+#else
+#pragma GCC unroll 8
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (lane < count) p[lane] = static_cast<std::int8_t>(v[lane]);
+  }
+#endif
 }
 
 // Reductions over lanes by halving, always in the same order.

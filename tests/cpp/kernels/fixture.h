@@ -114,10 +114,13 @@ inline double activated(Activation activation, double x) {
       return std::tanh(x);
     case Activation::sigmoid:
       return sigmoid(x);
+    case Activation::silu:
+      return x * sigmoid(x);
   }
   return kNan;
 }
 inline constexpr Activation kActivations[] = {Activation::none,      Activation::relu, Activation::gelu,
-                                              Activation::gelu_tanh, Activation::tanh, Activation::sigmoid};
+                                              Activation::gelu_tanh, Activation::tanh, Activation::sigmoid,
+                                              Activation::silu};
 
 }  // namespace pyseq

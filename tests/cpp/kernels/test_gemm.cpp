@@ -29,7 +29,7 @@ struct Product {
   Buffer bias = random_values(n, 3);
 
   GemmF32 args(float* c, Activation activation = Activation::none) const {
-    return {m, n, k, a.data(), k, b.data(), panel, bias.data(), activation, c, n};
+    return {m, n, k, a.data(), k, b.data(), panel, {bias.data(), activation}, c, n};
   }
   std::vector<double> reference() const {
     std::vector<double> c;
@@ -128,7 +128,7 @@ TEST_CASE("the fused bias and activation equal the separate kernels bit for bit"
         const GemmF32 args = product.args(fused.data(), activation);
         table.gemm_f32(&args);
         GemmF32 plain = product.args(separate.data());
-        plain.bias = nullptr;
+        plain.epilogue.bias = nullptr;
         table.gemm_f32(&plain);
         const BinaryF32 sum{9 * n, n, separate.data(), product.bias.data(), separate.data()};
         table.add_f32(&sum);

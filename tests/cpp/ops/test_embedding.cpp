@@ -18,6 +18,11 @@ TEST_CASE("embedding: rows of the table, packed = row-major") {
       }
     }
     CHECK(same_bits(run_one("embedding", {integers(ids), pack_weight(weight)}, {{"scale", 1.5}}), y));
+    for (const DType storage : {DType::bfloat16, DType::int8}) {
+      const Tensor packed = pack_weight(weight, 1, storage);
+      const Tensor expected = run_one("embedding", {integers(ids), unpack_weight(packed)}, {{"scale", 1.5}});
+      CHECK(same_bits(run_one("embedding", {integers(ids), packed}, {{"scale", 1.5}}), expected));
+    }
   }
 }
 

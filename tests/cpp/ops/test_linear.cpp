@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include "fixture.h"
 #include "reference.h"
 
@@ -44,6 +47,44 @@ TEST_CASE("linear: a row alone gives the bits it gives in a batch") {
   }
 }
 
+TEST_CASE("linear: weights stored as bfloat16 and int8, any thread count, any batch") {
+  const std::int64_t sizes[][3] = {{1, 1, 1},      {5, 16, 31},    {13, 48, 300},
+                                   {97, 130, 257}, {200, 96, 512}, {1, 1000, 513}};
+  for (const auto& [rows, out, in] : sizes) {
+    CAPTURE(rows);
+    CAPTURE(out);
+    CAPTURE(in);
+    const Tensor x = random({rows, in}, 1), weight = random({out, in}, 2), bias = random({out}, 3);
+    const Tensor residual = random({rows, out}, 4);
+    const double inputs = std::sqrt(static_cast<double>(in));
+    for (const DType storage : {DType::bfloat16, DType::int8}) {
+      const Tensor packed = pack_weight(weight, 1, storage);
+      const Tensor y = same_for_all_thread_counts([&] { return run("linear", {x, packed, bias, residual}); })[0];
+      // Errors of half a step of the storage type in both factors, which average out along k.
+      const double step = storage == DType::int8 ? 1.0 / 127 : 1.0 / 256;
+      const Tensor plain = run_one("linear", {x, unpack_weight(packed), bias, residual});
+      double largest = 0;
+      for (std::int64_t i = 0; i < y.num_elements(); ++i) {
+        largest = std::max(largest, std::abs(double{y.data<float>()[i]} - plain.data<float>()[i]));
+      }
+      CHECK(largest < 3 * step * inputs);
+      for (const std::int64_t row : {std::int64_t{0}, rows / 2, rows - 1}) {
+        CHECK(same_bits(run_one("linear", {x.rows(row, 1), packed, bias, residual.rows(row, 1)}), y.rows(row, 1)));
+      }
+    }
+  }
+}
+
+TEST_CASE("linear: the fused residual rounds like a separate add") {
+  const Tensor x = random({7, 20}, 1), weight = random({50, 20}, 2), bias = random({50}, 3),
+               residual = random({7, 50}, 4);
+  const NamedAttrs relu = {{"activation", std::string("relu")}};
+  const Tensor separate = run_one("add", {run_one("linear", {x, weight, bias}, relu), residual});
+  CHECK(same_bits(run_one("linear", {x, weight, bias, residual}, relu), separate));
+  CHECK(error_of([&] { run("linear", {x, weight, bias, random({50}, 1)}); }) ==
+        "ShapeError: linear: residual has shape [50], expected [7, 50] (the shape of the output)");
+}
+
 TEST_CASE("linear: leading dimensions and sizes of zero") {
   const Tensor weight = random({4, 3}, 2), bias = random({4}, 3);
   CHECK(run_one("linear", {random({3}, 1), weight}).shape() == Shape{4});
@@ -69,7 +110,7 @@ TEST_CASE("linear: errors") {
   CHECK(error({x, pack_weight(weight, 2)}) == "ShapeError: linear: weight has been packed with gates 2, expected 1");
   CHECK(error({pack_weight(x), weight}) == "ShapeError: linear: x has a packed layout, expected a row-major tensor");
   CHECK(error({x, weight}, {{"activation", std::string("swish")}}) ==
-        "ValueError: linear: activation has 'swish', expected one of none, relu, gelu, gelu_tanh, tanh, sigmoid");
+        "ValueError: linear: activation has 'swish', expected one of none, relu, gelu, gelu_tanh, tanh, sigmoid, silu");
 }
 
 TEST_CASE("linear stops at its limits within a call") {

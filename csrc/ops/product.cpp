@@ -1,0 +1,170 @@
+#include "ops/product.h"
+
+#include <algorithm>
+
+#include "base/packing.h"
+#include "base/threads.h"
+#include "kernels/dispatch.h"
+#include "ops/checks.h"
+
+namespace pyseq {
+namespace {
+
+/// A multiple of the 12 rows that a kernel holds in registers, and few enough for their inputs to stay in the cache.
+constexpr std::int64_t kRowBlock = 96;
+/// As many panels as a kernel walks over with the same rows in the cache.
+constexpr std::int64_t kPanelGroup = 8;
+/// Values of rows that a task rounds or quantises.
+constexpr std::int64_t kPreparedValues = 1 << 14;
+
+std::int64_t blocks_of(std::int64_t size, std::int64_t block) {
+  return (size + block - 1) / block;
+}
+
+/// Panels per task: enough work for a task, at most kPanelGroup; always that many where rows are few.
+std::int64_t panels_per_task(const Product& product) {
+  if (product.m < 12) return kPanelGroup;
+  const std::int64_t rows = std::min(product.m, kRowBlock);
+  const double panel_work = static_cast<double>(rows * product.panel) * static_cast<double>(product.b.in + 1);
+  return std::clamp(static_cast<std::int64_t>(kParallelWork / panel_work), std::int64_t{1}, kPanelGroup);
+}
+
+const void* at(const void* values, DType type, std::int64_t index) {
+  return static_cast<const char*>(values) + static_cast<std::int64_t>(item_size(type)) * index;
+}
+
+template <typename Gemm, typename Value>
+Gemm gemm_arguments(const Product& product) {
+  Gemm gemm{};
+  gemm.m = product.m;
+  gemm.n = product.n;
+  gemm.k = product.b.in;
+  gemm.a = static_cast<const Value*>(product.a.values);
+  gemm.lda = product.a.stride;
+  gemm.b = static_cast<const Value*>(product.b.panels);
+  gemm.panel = product.panel;
+  gemm.epilogue = product.epilogue;
+  gemm.c = product.c;
+  gemm.ldc = product.ldc;
+  return gemm;
+}
+
+ProductRows rows_from(const RowBuffer& buffer, std::int64_t first) {
+  return {at(buffer.values, buffer.storage, first * buffer.stride), buffer.stride,
+          buffer.scales == nullptr ? nullptr : buffer.scales + first};
+}
+
+/// All rows of x, shared among threads.
+ProductRows parallel_prepare(const RowBuffer& buffer, std::int64_t rows, std::int64_t in, const float* x,
+                             std::int64_t x_stride, const RunLimits& limits) {
+  if (buffer.storage == DType::float32) return {x, x_stride, nullptr};
+  const std::int64_t grain = std::max<std::int64_t>(1, kPreparedValues / std::max<std::int64_t>(1, in));
+  parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end) {
+    limits.check();
+    prepare_rows(buffer, begin, end - begin, in, x + begin * x_stride, x_stride);
+  });
+  return rows_from(buffer, 0);
+}
+
+}  // namespace
+
+WeightPanels weight_panels(const Tensor& weight, int gates, Arena& scratch) {
+  const std::int64_t in = weight.size(1);
+  switch (weight.dtype()) {
+    case DType::bfloat16:
+      return {DType::bfloat16, in, weight.data<BFloat16>(), nullptr, nullptr};
+    case DType::int8: {
+      const PackedInt8 parts = packed_int8(weight);
+      return {DType::int8, in, parts.panels, parts.scales, parts.sums};
+    }
+    default:
+      return {DType::float32, in, packed_or_pack(weight, gates, scratch), nullptr, nullptr};
+  }
+}
+
+RowBuffer allocate_rows(DType storage, std::int64_t rows, std::int64_t in, Arena& scratch) {
+  RowBuffer buffer{storage, nullptr, padded_depth(storage, in), nullptr};
+  if (storage == DType::bfloat16) buffer.values = scratch.allocate<BFloat16>(rows * buffer.stride);
+  if (storage == DType::int8) {
+    buffer.values = scratch.allocate<std::int8_t>(rows * buffer.stride);
+    buffer.scales = scratch.allocate<float>(rows);
+  }
+  return buffer;
+}
+
+ProductRows prepare_rows(const RowBuffer& buffer, std::int64_t first, std::int64_t rows, std::int64_t in,
+                         const float* x, std::int64_t x_stride) {
+  if (buffer.storage == DType::float32) return {x, x_stride, nullptr};
+  if (buffer.storage == DType::bfloat16) {
+    auto* y = static_cast<std::uint16_t*>(buffer.values) + first * buffer.stride;
+    const RoundRowsBf16 args{rows, in, x, x_stride, y, buffer.stride};
+    kernels().round_rows_bf16(&args);
+  } else {
+    auto* q = static_cast<std::int8_t*>(buffer.values) + first * buffer.stride;
+    const QuantizeRowsInt8 args{rows, in, x, x_stride, q, buffer.stride, buffer.scales + first};
+    kernels().quantize_rows_int8(&args);
+  }
+  return rows_from(buffer, first);
+}
+
+Product part(const Product& whole, std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t columns) {
+  Product task = whole;
+  const DType storage = whole.b.storage;
+  task.m = rows;
+  task.n = columns;
+  task.a.values = at(whole.a.values, storage, row * whole.a.stride);
+  if (whole.a.scales != nullptr) task.a.scales += row;
+  task.b.panels = at(whole.b.panels, storage, column * padded_depth(storage, whole.b.in));
+  if (whole.b.scales != nullptr) {
+    task.b.scales += column;
+    task.b.sums += column;
+  }
+  GemmEpilogue& epilogue = task.epilogue;
+  if (epilogue.bias != nullptr) epilogue.bias += column;
+  if (epilogue.residual != nullptr) epilogue.residual += row * epilogue.residual_stride + column;
+  task.c += row * whole.ldc + column;
+  return task;
+}
+
+void multiply(const Product& product) {
+  switch (product.b.storage) {
+    case DType::bfloat16: {
+      const auto gemm = gemm_arguments<GemmBf16, std::uint16_t>(product);
+      return kernels().gemm_bf16(&gemm);
+    }
+    case DType::int8: {
+      auto gemm = gemm_arguments<GemmInt8, std::int8_t>(product);
+      gemm.row_scales = product.a.scales;
+      gemm.column_scales = product.b.scales;
+      gemm.column_sums = product.b.sums;
+      return kernels().gemm_int8(&gemm);
+    }
+    default: {
+      const auto gemm = gemm_arguments<GemmF32, float>(product);
+      return kernels().gemm_f32(&gemm);
+    }
+  }
+}
+
+void parallel_multiply(const Product& product, const float* x, std::int64_t x_stride, Arena& scratch,
+                       const RunLimits& limits) {
+  if (product.m == 0 || product.n == 0) return;
+  Product whole = product;
+  const RowBuffer buffer = allocate_rows(product.b.storage, product.m, product.b.in, scratch);
+  whole.a = parallel_prepare(buffer, product.m, product.b.in, x, x_stride, limits);
+  const std::int64_t group = panels_per_task(product) * product.panel;
+  const std::int64_t row_blocks = blocks_of(product.m, kRowBlock), groups = blocks_of(product.n, group);
+  const double task_work = static_cast<double>(std::min(product.m, kRowBlock) * std::min(product.n, group)) *
+                           static_cast<double>(product.b.in + 1);
+  const auto grain = std::max<std::int64_t>(1, static_cast<std::int64_t>(kParallelWork / task_work));
+  // Rows are the inner loop: neighbouring tasks read the same panels.
+  parallel_for(row_blocks * groups, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      limits.check();
+      const std::int64_t row = task % row_blocks * kRowBlock, column = task / row_blocks * group;
+      multiply(part(whole, row, std::min(kRowBlock, product.m - row), column, std::min(group, product.n - column)));
+    }
+  });
+}
+
+}  // namespace pyseq

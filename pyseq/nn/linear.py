@@ -17,7 +17,7 @@ class Linear(Module):
         in_features: size of the last axis of x.
         out_features: size of the last axis of y.
         bias: whether there is a b.
-        activation: f: "none", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid" or "silu"; computed together with the product.
+        activation: f: "none", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid" or "silu"; computed with the product.
 
     Example:
         >>> import numpy as np

@@ -73,6 +73,11 @@ class PackedWeight:
         The matrix [out, in] as a new array.
         """
     @property
+    def dtype(self) -> str:
+        """
+        Storage type: "float32", "bfloat16" or "int8".
+        """
+    @property
     def gates(self) -> int:
         """
         Gates whose units are interleaved: 1, or 3 (GRU) and 4 (LSTM) for recurrent weights.
@@ -469,9 +474,10 @@ def openmp_runtimes() -> list[str]:
     """
     File names of the OpenMP libraries loaded in this process.
     """
-def pack_weight(weight: typing.Any, gates: typing.SupportsInt | typing.SupportsIndex = 1) -> PackedWeight:
+def pack_weight(weight: typing.Any, gates: typing.SupportsInt | typing.SupportsIndex = 1, dtype: str = 'float32') -> PackedWeight:
     """
-    A float32 matrix [gates * units, in] in the layout that kernels read (a copy).
+    A float32 matrix [gates * units, in] in the layout that kernels read (a copy), stored as "float32",
+    "bfloat16" or "int8" (symmetric, one scale per row).
     """
 def read_safetensors(path: os.PathLike[str] | str | bytes, mmap: bool = True) -> tuple[dict[str, str], dict[str, numpy.ndarray]]:
     """

@@ -38,7 +38,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def linear(
-    x: Array, weight: Array, bias: Array | None = None, residual: Array | None = None, activation: str = "none"
+    x: Array, weight: Array, bias: Array | None = None, activation: str = "none", residual: Array | None = None
 ) -> Array:
     y = wide(x) @ wide(weight).T
     y = ACTIVATIONS[activation](y if bias is None else y + wide(bias))

@@ -9,8 +9,8 @@ def linear(
     x: OperandT,
     weight: OperandT,
     bias: OperandT | None = None,
-    residual: OperandT | None = None,
     activation: str = "none",
+    residual: OperandT | None = None,
 ) -> OperandT:
     """Affine map of the last axis, with an optional activation and addend: y = f(x Wᵀ + b) + residual.
 
@@ -18,8 +18,8 @@ def linear(
         x: [..., in] float32.
         weight: [out, in].
         bias: [out] or None.
-        residual: [..., out] or None.
         activation: f: "none", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid" or "silu".
+        residual: [..., out] or None.
 
     Returns:
         y [..., out].

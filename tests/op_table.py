@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import op_rows_ctc
 import reference
 from op_cases import Array, Inputs, OpCase, OpError, OpRow, Rng, as_float64, cut, normal, ragged, replaced, weight
 
@@ -379,5 +380,6 @@ ROWS: dict[str, OpRow] = {
         CACHED_ATTENTION,
         *(recurrent_row(kind) for kind in ("rnn", "gru", "lstm")),
         *(step_row(kind) for kind in ("rnn", "gru", "lstm")),
+        *op_rows_ctc.ROWS,
     ]
 }

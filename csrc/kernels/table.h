@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/attention/args.h"
+#include "kernels/ctc/args.h"
 #include "kernels/gemm/args.h"
 #include "kernels/pointwise/args.h"
 #include "kernels/recurrent/args.h"
@@ -11,7 +12,7 @@
 
 namespace pyseq {
 
-struct KernelTable : AttentionKernels, GemmKernels, PointwiseKernels, RecurrentKernels, RowwiseKernels {
+struct KernelTable : AttentionKernels, CtcKernels, GemmKernels, PointwiseKernels, RecurrentKernels, RowwiseKernels {
   const char* isa;
 };
 

@@ -8,6 +8,7 @@
 namespace pyseq {
 
 void add_attention_ops(std::vector<OpDef>& ops);
+void add_ctc_ops(std::vector<OpDef>& ops);
 void add_elementwise_ops(std::vector<OpDef>& ops);
 void add_embedding_ops(std::vector<OpDef>& ops);
 void add_linear_ops(std::vector<OpDef>& ops);

@@ -16,6 +16,7 @@ constexpr std::size_t kScratchKept = std::size_t{64} << 20;
 std::vector<OpDef> build_registry() {
   std::vector<OpDef> ops;
   add_attention_ops(ops);
+  add_ctc_ops(ops);
   add_elementwise_ops(ops);
   add_embedding_ops(ops);
   add_linear_ops(ops);

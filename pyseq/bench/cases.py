@@ -148,6 +148,16 @@ def layer_norm(rows: int, columns: int) -> BenchCase:
     )
 
 
+def ctc_loss(batch: int, time: int, classes: int, labels: int) -> BenchCase:
+    """The loss alone: without optional outputs, as everywhere here."""
+
+    def make(rng: Rng) -> Inputs:
+        targets = rng.integers(1, classes, (batch, labels))
+        return {"logits": normal(rng, batch, time, classes), "targets": targets}
+
+    return BenchCase("ctc_loss", f"{batch}x{time}x{classes} labels {labels}", make)
+
+
 CASES: list[BenchCase] = [
     *(linear(*size) for size in [(1, 512, 2048), (16, 512, 2048), (128, 768, 3072), (512, 512, 512), (4, 512, 32000)]),
     embedding(4096, 32000, 512),
@@ -157,6 +167,7 @@ CASES: list[BenchCase] = [
     BenchCase(
         "gather_rows", "256 of 64x4096", lambda rng: {"x": normal(rng, 64, 4096), "rows": rng.integers(0, 64, 256)}
     ),
+    *(ctc_loss(16, 500, classes, 60) for classes in (32, 5000)),
     layer_norm(512, 512),
     *(rowwise(op, *size) for op in ("softmax", "log_softmax") for size in [(1, 16), (512, 512), (8, 32000)]),
     *(rowwise(op, 512, 2048) for op in ("relu", "tanh", "sigmoid", "gelu")),

@@ -6,6 +6,7 @@ are: float32 (or int64/int32 where integers are meant), C-contiguous; nothing is
 """
 
 from pyseq.ops.attention import attention, cached_attention, kv_cache
+from pyseq.ops.ctc import ctc_loss
 from pyseq.ops.dense import embedding, linear
 from pyseq.ops.elementwise import add, add_integer, gelu, multiply, relu, sigmoid, tanh
 from pyseq.ops.normalization import layer_norm, log_softmax, softmax
@@ -19,6 +20,7 @@ __all__ = [
     "attention",
     "cached_attention",
     "concat",
+    "ctc_loss",
     "embedding",
     "gather_rows",
     "gelu",

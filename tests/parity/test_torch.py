@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyseq import nn
+from pyseq import nn, ops
 
 torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install ".[parity]"')
 
@@ -134,3 +134,31 @@ def test_transformer_encoder_layer_ignores_padding(pre_norm: bool) -> None:
         np.testing.assert_allclose(
             y.numpy()[row, :length], expected[row, :length].detach().numpy(), rtol=1e-5, atol=2e-6
         )
+
+
+@pytest.mark.parametrize("zero_infinity", [False, True])
+def test_ctc_loss_and_its_gradient(zero_infinity: bool) -> None:
+    lengths, target_lengths = torch.tensor([40, 33, 7]), torch.tensor([12, 5, 9])
+    logits, targets = normal(BATCH, 40, WIDTH).requires_grad_(), torch.randint(1, WIDTH, (BATCH, 12))
+    targets[2, :9] = 1  # nine times the same label do not fit into seven frames
+    theirs = torch.nn.functional.ctc_loss(
+        torch.log_softmax(logits.double(), -1).transpose(0, 1),
+        targets,
+        lengths,
+        target_lengths,
+        reduction="none",
+        zero_infinity=zero_infinity,
+    )
+    theirs[: 3 if zero_infinity else 2].sum().backward()
+    loss, gradient = ops.ctc_loss(
+        logits.detach().numpy(),
+        targets.numpy(),
+        lengths.numpy(),
+        target_lengths.numpy(),
+        zero_infinity=zero_infinity,
+        return_gradient=True,
+    )
+    np.testing.assert_allclose(loss, theirs.detach().numpy(), rtol=2e-6)
+    if not zero_infinity:
+        assert np.isnan(gradient[2, :7]).all()
+    np.testing.assert_allclose(np.nan_to_num(gradient), logits.grad.numpy(), atol=2e-6)

@@ -149,7 +149,7 @@ def test_ctc_loss_and_its_gradient(zero_infinity: bool) -> None:
         reduction="none",
         zero_infinity=zero_infinity,
     )
-    theirs[: 3 if zero_infinity else 2].sum().backward()
+    theirs.sum().backward()
     loss, gradient = ops.ctc_loss(
         logits.detach().numpy(),
         targets.numpy(),
@@ -159,6 +159,4 @@ def test_ctc_loss_and_its_gradient(zero_infinity: bool) -> None:
         return_gradient=True,
     )
     np.testing.assert_allclose(loss, theirs.detach().numpy(), rtol=2e-6)
-    if not zero_infinity:
-        assert np.isnan(gradient[2, :7]).all()
-    np.testing.assert_allclose(np.nan_to_num(gradient), logits.grad.numpy(), atol=2e-6)
+    np.testing.assert_allclose(gradient, logits.grad.numpy(), atol=2e-6)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import op_rows_ctc
+import op_rows_gemm
 import reference
 from op_cases import Array, Inputs, OpCase, OpError, OpRow, Rng, as_float64, cut, normal, ragged, replaced, weight
 
@@ -381,5 +382,6 @@ ROWS: dict[str, OpRow] = {
         *(recurrent_row(kind) for kind in ("rnn", "gru", "lstm")),
         *(step_row(kind) for kind in ("rnn", "gru", "lstm")),
         *op_rows_ctc.ROWS,
+        *op_rows_gemm.ROWS,
     ]
 }

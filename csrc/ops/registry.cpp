@@ -20,6 +20,7 @@ std::vector<OpDef> build_registry() {
   add_elementwise_ops(ops);
   add_embedding_ops(ops);
   add_linear_ops(ops);
+  add_matmul_ops(ops);
   add_normalization_ops(ops);
   add_position_ops(ops);
   add_recurrent_ops(ops);

@@ -40,6 +40,17 @@ def linear(rows: int, inputs: int, outputs: int) -> BenchCase:
     return BenchCase("linear", f"{rows}x{inputs}x{outputs}", make)
 
 
+def matmul(rows: int, inner: int, columns: int, **attributes: bool) -> BenchCase:
+    """Both operands row-major."""
+
+    def make(rng: Rng) -> Inputs:
+        a = normal(rng, *((inner, rows) if attributes.get("transpose_a") else (rows, inner)))
+        b = normal(rng, *((columns, inner) if attributes.get("transpose_b") else (inner, columns)))
+        return {"a": a, "b": b}
+
+    return BenchCase("matmul", " ".join([f"{rows}x{inner}x{columns}", *attributes]), make, attributes)
+
+
 def rowwise(op: str, rows: int, columns: int, **attributes: Any) -> BenchCase:
     """Ops with one input x [rows, columns]."""
     return BenchCase(op, f"{rows}x{columns}", lambda rng: {"x": normal(rng, rows, columns)}, attributes)
@@ -160,6 +171,8 @@ def ctc_loss(batch: int, time: int, classes: int, labels: int) -> BenchCase:
 
 CASES: list[BenchCase] = [
     *(linear(*size) for size in [(1, 512, 2048), (16, 512, 2048), (128, 768, 3072), (512, 512, 512), (4, 512, 32000)]),
+    *(matmul(*size, transpose_b=True) for size in [(1, 512, 2048), (512, 512, 512)]),
+    *(matmul(512, 512, 512, **flags) for flags in ({}, {"transpose_a": True})),
     embedding(4096, 32000, 512),
     *(pair(op, 512, 2048) for op in ("add", "multiply", "concat")),
     BenchCase("add_integer", "4096", lambda rng: {"x": rng.integers(0, 9, 4096)}, {"amount": 1}),

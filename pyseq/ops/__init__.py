@@ -7,7 +7,7 @@ are: float32 (or int64/int32 where integers are meant), C-contiguous; nothing is
 
 from pyseq.ops.attention import attention, cached_attention, kv_cache
 from pyseq.ops.ctc import ctc_loss
-from pyseq.ops.dense import embedding, linear
+from pyseq.ops.dense import embedding, linear, matmul
 from pyseq.ops.elementwise import add, add_integer, gelu, multiply, relu, sigmoid, tanh
 from pyseq.ops.normalization import layer_norm, log_softmax, softmax
 from pyseq.ops.positions import learned_positions, sinusoidal_positions
@@ -33,6 +33,7 @@ __all__ = [
     "log_softmax",
     "lstm",
     "lstm_step",
+    "matmul",
     "multiply",
     "relu",
     "rnn",

@@ -38,6 +38,38 @@ def linear(
     return result
 
 
+def matmul(a: OperandT, b: OperandT, transpose_a: bool = False, transpose_b: bool = False) -> OperandT:
+    """Matrix product of the last two axes: y = a b, with aᵀ or bᵀ in their place when asked for.
+
+    Sums run in the order of `linear`: `matmul(x, weight, transpose_b=True)` has the bits of `linear(x, weight)`.
+
+    Args:
+        a: [..., m, k] float32, or [..., k, m] with `transpose_a`.
+        b: [..., k, n] float32, or [..., n, k] with `transpose_b`: the leading axes of `a`, or none (every matrix of `a`
+            is multiplied by the same one).
+        transpose_a: use the transpose of each matrix of `a`.
+        transpose_b: use the transpose of each matrix of `b`.
+
+    Returns:
+        y [..., m, n].
+
+    Raises:
+        ShapeError, DTypeError: an input does not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> a, b = np.array([[1, 2]], np.float32), np.array([[3, 4], [5, 6]], np.float32)
+        >>> ops.matmul(a, b)
+        array([[13., 16.]], dtype=float32)
+        >>> ops.matmul(a, b, transpose_b=True)
+        array([[11., 17.]], dtype=float32)
+    """
+    attributes = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+    result: OperandT = apply("matmul", (a, b), attributes)[0]
+    return result
+
+
 def embedding(ids: OperandT, weight: OperandT, scale: float = 1.0) -> OperandT:
     """Rows of a table: y[...] = scale · weight[ids[...]].
 

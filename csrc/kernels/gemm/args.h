@@ -28,6 +28,7 @@ struct GemmF32 {
   GemmEpilogue epilogue;
   float* c;
   std::int64_t ldc;
+  bool accumulate = false;  // c holds the sums of the k before these, a multiple of 256
 };
 
 /// The same with bfloat16 values of a (as round_rows_bf16 leaves them) and b; sums are float32. lda counts values.
@@ -79,13 +80,33 @@ struct QuantizeRowsInt8 {
   float* scales;  // [rows]
 };
 
+/// b, row-major with `stride` values from row to row, -> panels of up to 32 columns as gemm_f32 reads them.
+struct PackF32 {
+  std::int64_t k, n;
+  const float* b;  // [k, n], or [n, k] when `transposed`
+  std::int64_t stride;
+  bool transposed;
+  float* panels;
+};
+
+/// y[columns, rows] = x[rows, columns].
+struct TransposeF32 {
+  std::int64_t rows, columns;
+  const float* x;
+  std::int64_t x_stride;
+  float* y;
+  std::int64_t y_stride;
+};
+
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
-#define PYSEQ_GEMM_KERNELS(X)       \
-  X(gemm_f32, GemmF32)              \
-  X(gemm_bf16, GemmBf16)            \
-  X(gemm_int8, GemmInt8)            \
-  X(round_rows_bf16, RoundRowsBf16) \
-  X(quantize_rows_int8, QuantizeRowsInt8)
+#define PYSEQ_GEMM_KERNELS(X)             \
+  X(gemm_f32, GemmF32)                    \
+  X(gemm_bf16, GemmBf16)                  \
+  X(gemm_int8, GemmInt8)                  \
+  X(round_rows_bf16, RoundRowsBf16)       \
+  X(quantize_rows_int8, QuantizeRowsInt8) \
+  X(pack_f32, PackF32)                    \
+  X(transpose_f32, TransposeF32)
 
 struct GemmKernels {
   PYSEQ_GEMM_KERNELS(PYSEQ_DECLARE_KERNEL)

@@ -19,6 +19,7 @@ struct GroupProduct {
   std::int64_t panel;
   Group* c;
   std::int64_t ldc;
+  bool accumulate = false;
 };
 
 template <typename Gemm>
@@ -54,8 +55,8 @@ void multiply_panels(const GroupProduct& g, std::int64_t first_column, std::int6
     const std::int64_t count = smaller(step, first_column + columns - column);
     for (std::int64_t row = 0; row < g.m; row += rows_per_tile) {
       const std::int64_t rows = smaller(rows_per_tile, g.m - row);
-      group_row_tile<Product>(rows,
-                              {g.a + row * g.lda, g.lda, panels, width, g.k, g.c + row * g.ldc + column, g.ldc, count});
+      group_row_tile<Product>(
+          rows, {g.a + row * g.lda, g.lda, panels, width, g.k, g.c + row * g.ldc + column, g.ldc, count, g.accumulate});
       finish(FinishedBlock{row, rows, column, count});
     }
   }
@@ -85,7 +86,9 @@ inline void apply_epilogue(const GemmEpilogue& epilogue, const FinishedBlock& bl
 
 void gemm_f32(const GemmF32* args) {
   const GemmF32& g = *args;
-  multiply<Float32Product>(in_groups(g, 1),
+  GroupProduct product = in_groups(g, 1);
+  product.accumulate = g.accumulate;
+  multiply<Float32Product>(product,
                            [&g](const FinishedBlock& block) { apply_epilogue(g.epilogue, block, g.c, g.ldc); });
 }
 

@@ -178,7 +178,7 @@ void group_row_tile(std::int64_t rows, const GroupOperands& op) {
     chunk.panels = panels;
     chunk.a += begin;
     chunk.k = smaller(Product::kChunk, op.k - begin);
-    chunk.accumulate = begin > 0;
+    chunk.accumulate = op.accumulate || begin > 0;
     const std::int64_t done = whole > 0 ? few_rows_tiles<Product>(rows, whole, chunk) : 0;
     chunk.panels += done;
     chunk.c += done * kPanelWidth;

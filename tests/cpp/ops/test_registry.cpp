@@ -23,6 +23,7 @@ TEST_CASE("the registry has the ops of docs/architecture.md, in alphabetical ord
                                                   "log_softmax",
                                                   "lstm",
                                                   "lstm_step",
+                                                  "matmul",
                                                   "multiply",
                                                   "relu",
                                                   "rnn",
@@ -107,7 +108,8 @@ TEST_CASE("run_op looks at the limits before it starts") {
 
 TEST_CASE("costs count multiply and add, and what is read and written") {
   const OpDef& op = find_op("linear");
-  const std::vector<Tensor> inputs = {Tensor::meta(DType::float32, {5, 7}), Tensor::meta(DType::float32, {3, 7}), {}, {}};
+  const std::vector<Tensor> inputs = {
+      Tensor::meta(DType::float32, {5, 7}), Tensor::meta(DType::float32, {3, 7}), {}, {}};
   const Attrs attrs = normalize_attrs(op, {}, "linear");
   const OpArgs args{"linear", inputs, {}, attrs};
   std::vector<TensorType> outputs(1);

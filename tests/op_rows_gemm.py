@@ -1,0 +1,68 @@
+"""Rows of the op table: products of two matrices of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from op_cases import Array, Inputs, OpCase, OpError, OpRow, Rng, as_float64, cut, normal, replaced
+from reference import wide
+
+import pyseq
+from pyseq import ops
+
+
+def matmul(a: Array, b: Array, transpose_a: bool = False, transpose_b: bool = False) -> Array:
+    """In float64."""
+    left = wide(a).swapaxes(-1, -2) if transpose_a else wide(a)
+    return left @ (wide(b).swapaxes(-1, -2) if transpose_b else wide(b))
+
+
+def shared_b(k: int, n: int) -> Callable[[Rng, int, int], Inputs]:
+    return lambda rng, batch, time: {"a": normal(rng, batch, time, k), "shared": normal(rng, k, n)}
+
+
+def attention_like(rng: Rng, batch: int, time: int) -> Inputs:
+    return {"a": normal(rng, batch, 2, time, 20), "b": normal(rng, batch, 2, time, 20)}
+
+
+def gradient_like(rng: Rng, batch: int, time: int) -> Inputs:
+    return {"a": normal(rng, batch, time, 17), "b": normal(rng, batch, time, 33)}
+
+
+def weight_gradient(rng: Rng, batch: int, time: int) -> Inputs:
+    return {"a": normal(rng, batch, 300, 40), "shared": normal(rng, 9, 300)}
+
+
+def run_matmul(a: Array, b: Array | None = None, shared: Array | None = None, **attributes: bool) -> Array:
+    """`shared` is a b without leading axes: it does not belong to the batch."""
+    return ops.matmul(a, b if shared is None else shared, **attributes)
+
+
+def judge_matmul(a: Array, b: Array | None = None, shared: Array | None = None, **attributes: bool) -> Array:
+    return matmul(a, b if shared is None else shared, **attributes)
+
+
+MATMUL = OpRow(
+    name="matmul",
+    cases=[
+        OpCase(shared_b(9, 45)),
+        OpCase(shared_b(300, 1)),
+        OpCase(attention_like, {"transpose_b": True}),
+        OpCase(gradient_like, {"transpose_a": True}),
+        OpCase(weight_gradient, {"transpose_a": True, "transpose_b": True}),
+    ],
+    reference=judge_matmul,
+    call=run_matmul,
+    weights=("shared",),
+    batched=("a", "b"),
+    errors=[
+        OpError(cut("a"), pyseq.ShapeError, r"matmul: b has shape \[9, 45\], expected 8 rows \(columns of a"),
+        OpError(
+            replaced("shared", np.ones((2, 9, 45), np.float32)), pyseq.ShapeError, "matmul: b .*leading dim.* of a"
+        ),
+        OpError(as_float64("a"), pyseq.DTypeError, "matmul: a .*float64"),
+    ],
+)
+
+ROWS = [MATMUL]

@@ -198,12 +198,14 @@ class Program:
     A model as one file; shared by any number of sessions and threads.
     """
     @staticmethod
-    def load(path: os.PathLike[str] | str | bytes, mmap: bool = True) -> Program:
+    def load(path: os.PathLike[str] | str | bytes, mmap: bool = True, dtype: str | None = None) -> Program:
         """
         Open a program file, mapped into memory unless mmap is False.
+
+        `dtype`: storage type of weights that products read; None leaves them as the file has them.
         """
     @staticmethod
-    def parse(bytes: bytes) -> Program:
+    def parse(bytes: bytes, dtype: str | None = None) -> Program:
         """
         The program in the bytes of a file (which are copied).
         """
@@ -295,12 +297,12 @@ class Session:
         """
         Zero carries and empty caches for a number of sequences.
         """
-    def run(self, function: str, inputs: dict[str, typing.Any], state: State | None = None, capture: collections.abc.Sequence[str] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> tuple[dict[str, numpy.ndarray], dict[str, numpy.ndarray]]:
+    def run(self, function: str, inputs: dict[str, typing.Any], state: State | None = None, capture: collections.abc.Sequence[str] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None, observe: typing.Any = None) -> tuple[dict[str, numpy.ndarray], dict[str, numpy.ndarray]]:
         """
         Run a function and return its outputs and captures, arrays by name.
 
         `capture` lists module paths whose optional outputs are wanted (attention weights); `deadline` is in
-        seconds from now.
+        seconds from now. `observe(op, name, inputs, outputs)` is called with copies after every op.
         """
     @property
     def program(self) -> Program:

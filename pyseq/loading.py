@@ -15,13 +15,14 @@ TASKS = {"translator": Translator}
 SHOWN = 8  # names of files in an error message
 
 
-def load(path: str | PathLike[str], *, mmap: bool = True) -> Translator:
+def load(path: str | PathLike[str], *, mmap: bool = True, dtype: str | None = None) -> Translator:
     """Open a model.
 
     Args:
         path: a program file (`pyseq.export`, `Translator.save`), a CTranslate2 Transformer folder, or the checkpoint of
             the package g2p-en. Models of other projects are converted in memory.
         mmap: map program files into memory, so that processes share one copy of the weights.
+        dtype: storage type of the weights: "float32", "bfloat16" or "int8"; None leaves them as the file has them.
 
     Returns:
         the object for the model's task: a `Translator`.
@@ -31,7 +32,7 @@ def load(path: str | PathLike[str], *, mmap: bool = True) -> Translator:
         ArgumentError: no such file or folder. UnsupportedError: a task or feature that is not known here.
     """
     location = Path(path)
-    program = _open(location, mmap)
+    program = _open(location, mmap, dtype)
     kind = program.task.get("kind", "none")
     if kind not in TASKS:
         raise _core.UnsupportedError(
@@ -41,14 +42,15 @@ def load(path: str | PathLike[str], *, mmap: bool = True) -> Translator:
     return TASKS[kind](program)
 
 
-def _open(location: Path, mmap: bool) -> Program:
+def _open(location: Path, mmap: bool, dtype: str | None) -> Program:
     if not location.exists():
         raise _core.ArgumentError(f"{location}: no such file or folder")
     if location.is_file() and location.suffix == ".safetensors":
-        return Program.load(location, mmap=mmap)
+        return Program.load(location, mmap=mmap, dtype=dtype)
     for family in FAMILIES:
         if family.recognises(location):
-            return family.convert(location)
+            program = family.convert(location)
+            return program if dtype is None else program.with_dtype(dtype)
     supported = "; ".join([PROGRAM_FILE, *(family.description for family in FAMILIES)])
     raise _core.FormatError(f"{location}: {_found(location)}, which is no model known here. Supported: {supported}")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from pyseq import _core
 
 Array = NDArray[Any]
+HEADER_LENGTH_BYTES = 8  # of a safetensors file
+Observer = Callable[[str, str, list[Any], list[Any]], object]
 
 
 class Program:
@@ -35,23 +38,31 @@ class Program:
         self._sessions = threading.local()
 
     @classmethod
-    def load(cls, file: str | PathLike[str], *, mmap: bool = True) -> Program:
+    def load(cls, file: str | PathLike[str], *, mmap: bool = True, dtype: str | None = None) -> Program:
         """Open a program file.
 
         Args:
             file: its path.
             mmap: map it into memory, so that processes share one copy; False reads it (for files that another process
                 may cut short).
+            dtype: storage type of the weights that products read: "float32", "bfloat16" or "int8" (symmetric, one scale
+                per output channel; inputs are quantised row by row). None leaves them as the file has them.
 
         Raises:
-            FormatError: what is wrong with the file.
+            FormatError: what is wrong with the file. ArgumentError: an unknown dtype, or a weight that it cannot hold.
         """
-        return cls(_core.Program.load(Path(file), mmap), Path(file))
+        return cls(_core.Program.load(Path(file), mmap, dtype), Path(file))
 
     @classmethod
-    def parse(cls, content: bytes) -> Program:
-        """The program in the bytes of a file."""
-        return cls(_core.Program.parse(content), content)
+    def parse(cls, content: bytes, *, dtype: str | None = None) -> Program:
+        """The program in the bytes of a file; `dtype` as for `load`."""
+        return cls(_core.Program.parse(content, dtype), content)
+
+    def with_dtype(self, dtype: str | None) -> Program:
+        """The same program with weights of another storage type; `dtype` as for `load`."""
+        if isinstance(self._content, bytes):
+            return Program.parse(self._content, dtype=dtype)
+        return Program.load(self._content, dtype=dtype)
 
     def save(self, file: str | PathLike[str]) -> None:
         """Write the program file: beside the target first, then renamed."""
@@ -78,6 +89,7 @@ class Program:
         capture: Sequence[str] = (),
         deadline: float | None = None,
         cancel: _core.CancelToken | None = None,
+        observe: Observer | None = None,
         **inputs: Array,
     ) -> dict[str, Array]:
         """Run a function on arrays.
@@ -88,6 +100,7 @@ class Program:
             capture: module paths whose attention weights [batch, heads, queries, keys] are wanted too.
             deadline: seconds after which the call gives up.
             cancel: a token that makes the call stop.
+            observe: called after every op as observe(op, module path, inputs, outputs), with copies of its operands.
             inputs: arrays by name.
 
         Returns:
@@ -97,7 +110,7 @@ class Program:
             ArgumentError: an unknown function, input or path. ShapeError, DTypeError: an input does not fit.
             DeadlineError, CancelledError.
         """
-        outputs, captures = self._session().run(function, inputs, state, list(capture), deadline, cancel)
+        outputs, captures = self._session().run(function, inputs, state, list(capture), deadline, cancel, observe)
         return {**outputs, **captures}
 
     def new_state(self, rows: int) -> _core.State:
@@ -149,6 +162,15 @@ class Program:
         """What the file is for: {"kind": "translator", ...}."""
         task: dict[str, Any] = json.loads(self._core.task)
         return task
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What the file says of itself: functions, state, packed tensors (docs/architecture.md, "Program file")."""
+        with io.BytesIO(self._content) if isinstance(self._content, bytes) else self._content.open("rb") as stream:
+            size = int.from_bytes(stream.read(HEADER_LENGTH_BYTES), "little")
+            header = json.loads(stream.read(size))
+        description: dict[str, Any] = json.loads(header["__metadata__"]["pyseq.program"])
+        return description
 
     @property
     def producer(self) -> str:

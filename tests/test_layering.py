@@ -44,6 +44,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "tasks": {"_core", "text", "program", "decode"},
     "hub": {"_core", "tensor", "ops", "nn", "models", "text", "exporting", "program", "tasks"},
     "loading": {"_core", "program", "tasks", "hub"},
+    "quantization": {"_core", "program"},
     "bench": {"_core", "ops"},
 }
 ANYTHING = {"cli", "__init__", "__main__"}

@@ -126,4 +126,17 @@ py::typing::Optional<py::array> optional_array(const Tensor& tensor) {
   return array_from_tensor(tensor);
 }
 
+py::object operand_from_tensor(const Tensor& tensor) {
+  if (!tensor.defined()) return py::none();
+  if (tensor.is_packed()) return py::cast(PackedWeight{tensor});
+  return array_from_tensor(tensor.copy());
+}
+
+DType storage_type(std::string_view label, std::string_view name) {
+  for (const DType dtype : {DType::float32, DType::bfloat16, DType::int8}) {
+    if (name == dtype_name(dtype)) return dtype;
+  }
+  throw ValueError(std::string(label) + ": dtype is \"" + std::string(name) + "\", expected float32, bfloat16 or int8");
+}
+
 }  // namespace pyseq

@@ -5,6 +5,7 @@
 #include <pybind11/stl/filesystem.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,15 +27,23 @@ std::shared_ptr<Program> without_const(const std::shared_ptr<const Program>& pro
   return std::const_pointer_cast<Program>(program);
 }
 
-std::shared_ptr<Program> load(const std::filesystem::path& path, bool mmap) {
-  const py::gil_scoped_release no_gil;
-  return without_const(Program::load(path, LoadOptions{.mmap = mmap}));
+LoadOptions load_options(bool mmap, const std::optional<std::string>& dtype) {
+  LoadOptions options{.mmap = mmap, .dtype = std::nullopt};
+  if (dtype) options.dtype = storage_type("program", *dtype);
+  return options;
 }
 
-std::shared_ptr<Program> parse(const py::bytes& bytes) {
-  const std::string_view text = bytes;
+std::shared_ptr<Program> load(const std::filesystem::path& path, bool mmap, const std::optional<std::string>& dtype) {
+  const LoadOptions options = load_options(mmap, dtype);
   const py::gil_scoped_release no_gil;
-  return without_const(Program::parse(std::as_bytes(std::span(text))));
+  return without_const(Program::load(path, options));
+}
+
+std::shared_ptr<Program> parse(const py::bytes& bytes, const std::optional<std::string>& dtype) {
+  const std::string_view text = bytes;
+  const LoadOptions options = load_options(true, dtype);
+  const py::gil_scoped_release no_gil;
+  return without_const(Program::parse(std::as_bytes(std::span(text)), nullptr, options));
 }
 
 DictList arguments_to_python(const std::vector<ArgumentInfo>& arguments) {
@@ -82,9 +91,11 @@ DictList tensors_to_python(const Program& program) {
 
 void bind_program_class(py::module_& module) {
   ProgramClass(module, "Program", "A model as one file; shared by any number of sessions and threads.")
-      .def_static("load", load, py::arg("path"), py::arg("mmap") = true,
-                  "Open a program file, mapped into memory unless mmap is False.")
-      .def_static("parse", parse, py::arg("bytes"), "The program in the bytes of a file (which are copied).")
+      .def_static("load", load, py::arg("path"), py::arg("mmap") = true, py::arg("dtype") = py::none(),
+                  "Open a program file, mapped into memory unless mmap is False.\n\n"
+                  "`dtype`: storage type of weights that products read; None leaves them as the file has them.")
+      .def_static("parse", parse, py::arg("bytes"), py::arg("dtype") = py::none(),
+                  "The program in the bytes of a file (which are copied).")
       .def_property_readonly("function_names", &Program::function_names, "Names of the public functions.")
       .def_property_readonly("functions", functions_to_python,
                              "Name, inputs, outputs and nodes of every function, bodies of loops included.")
@@ -154,11 +165,27 @@ ArrayDict named_arrays(const NamedTensors& tensors) {
   return arrays;
 }
 
+py::list operands(std::span<const Tensor> tensors) {
+  py::list list;
+  for (const Tensor& tensor : tensors) list.append(operand_from_tensor(tensor));
+  return list;
+}
+
+/// A Python function as RunOptions::observe.
+std::function<void(const ObservedOp&)> observer(const py::object& function) {
+  if (function.is_none()) return nullptr;
+  return [&function](const ObservedOp& op) {
+    const py::gil_scoped_acquire gil;
+    function(op.op, op.name, operands(op.inputs), operands(op.outputs));
+  };
+}
+
 std::pair<ArrayDict, ArrayDict> run(PySession& self, const std::string& function, const ObjectDict& inputs,
                                     PyState* state, std::vector<std::string> capture, std::optional<double> deadline,
-                                    const CancelToken* cancel) {
+                                    const CancelToken* cancel, const py::object& observe) {
   const NamedTensors tensors = named_inputs(inputs, function);
-  const RunOptions options{.limits = make_limits(deadline, cancel), .capture = std::move(capture)};
+  const RunOptions options{
+      .limits = make_limits(deadline, cancel), .capture = std::move(capture), .observe = observer(observe)};
   const auto session = self.lease();
   std::optional<PyState::Lease> leased_state;
   if (state != nullptr) leased_state.emplace(state->lease());
@@ -191,10 +218,10 @@ void bind_session_class(py::module_& module) {
           py::arg("rows"), "Zero carries and empty caches for a number of sequences.")
       .def("run", run, py::arg("function"), py::arg("inputs"), py::arg("state") = py::none(),
            py::arg("capture") = std::vector<std::string>{}, py::arg("deadline") = py::none(),
-           py::arg("cancel") = py::none(),
+           py::arg("cancel") = py::none(), py::arg("observe") = py::none(),
            "Run a function and return its outputs and captures, arrays by name.\n\n"
            "`capture` lists module paths whose optional outputs are wanted (attention weights); `deadline` is in\n"
-           "seconds from now.");
+           "seconds from now. `observe(op, name, inputs, outputs)` is called with copies after every op.");
 }
 
 }  // namespace

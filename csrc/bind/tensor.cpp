@@ -5,17 +5,6 @@
 #include "bind/arrays.h"
 
 namespace pyseq {
-namespace {
-
-DType storage_type(std::string_view name) {
-  for (const DType dtype : {DType::float32, DType::bfloat16, DType::int8}) {
-    if (name == dtype_name(dtype)) return dtype;
-  }
-  throw ValueError("pack_weight: dtype is \"" + std::string(name) + "\", expected float32, bfloat16 or int8");
-}
-
-}  // namespace
-
 void bind_tensor(py::module_& module) {
   // A NumPy that is missing or broken shows when pyseq is imported, not in the middle of a call.
   py::module_::import("numpy");
@@ -44,7 +33,7 @@ void bind_tensor(py::module_& module) {
       "pack_weight",
       [](const py::object& weight, int gates, std::string_view dtype) {
         return PackedWeight{
-            pack_weight(tensor_from_array(weight, "pack_weight", "weight"), gates, storage_type(dtype))};
+            pack_weight(tensor_from_array(weight, "pack_weight", "weight"), gates, storage_type("pack_weight", dtype))};
       },
       py::arg("weight"), py::arg("gates") = 1, py::arg("dtype") = "float32",
       "A float32 matrix [gates * units, in] in the layout that kernels read (a copy), stored as \"float32\",\n"

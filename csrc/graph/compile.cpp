@@ -215,8 +215,8 @@ class FunctionCompiler {
 
 }  // namespace
 
-CompiledProgram compile_program(const ProgramSpec& spec) {
-  WeightStore weights(spec.weights);
+CompiledProgram compile_program(const ProgramSpec& spec, std::optional<DType> storage) {
+  WeightStore weights(spec.weights, storage);
   announce_packed_weights(spec, weights);
   CompiledProgram program;
   program.states = spec.states;

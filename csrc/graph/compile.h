@@ -76,8 +76,9 @@ struct CompiledProgram {
   std::map<std::string, int, std::less<>> function_index;
 };
 
+/// `storage`: of weights that ops read packed; absent: as the file has them. ValueError: a weight that it cannot hold.
 /// FormatError: what a function does to state has no meaning (two nodes use one cache, or a function appends to a cache
 /// and writes memory, which empties the caches).
-CompiledProgram compile_program(const ProgramSpec& spec);
+CompiledProgram compile_program(const ProgramSpec& spec, std::optional<DType> storage = std::nullopt);
 
 }  // namespace pyseq

@@ -55,6 +55,7 @@ void Executor::run_op(const CompiledNode& node, const PlannedNode& planned, Fram
   scratch_.reset();
   OpCall call{{node.label, inputs_, caches_, node.attrs ? *node.attrs : *planned.attrs}, outputs_, scratch_, limits_};
   node.op->forward(call);
+  if (observe_) observe_({node.op->name, node.label, inputs_, outputs_});
 }
 
 void Executor::run_loop_node(const CompiledNode& node, const PlannedNode& planned, Frame& frame) {

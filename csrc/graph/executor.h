@@ -33,8 +33,8 @@ class Frame {
 
 class Executor {
  public:
-  Executor(const CompiledProgram& program, const StateView& state, Arena& scratch, const RunLimits& limits)
-      : program_(program), state_(state), scratch_(scratch), limits_(limits) {}
+  Executor(const CompiledProgram& program, const StateView& state, Arena& scratch, const RunOptions& options)
+      : program_(program), state_(state), scratch_(scratch), limits_(options.limits), observe_(options.observe) {}
 
   /// Runs all nodes; the frame's inputs are set. Appends to caches in place.
   void run(Frame& frame);
@@ -52,6 +52,7 @@ class Executor {
   const StateView& state_;
   Arena& scratch_;
   const RunLimits& limits_;
+  const std::function<void(const ObservedOp&)>& observe_;
   Tensor absent_;
   // Arguments of the op that runs, kept so that their memory is reused.
   std::vector<Tensor> inputs_, outputs_;

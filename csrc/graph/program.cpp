@@ -17,6 +17,14 @@ std::string join(const std::vector<std::string>& names) {
   return text.empty() ? "none" : text;
 }
 
+std::optional<DType> checked_storage(const LoadOptions& options) {
+  const std::optional<DType> dtype = options.dtype;
+  if (dtype && *dtype != DType::float32 && *dtype != DType::bfloat16 && *dtype != DType::int8) {
+    throw ValueError(std::string("program: dtype is ") + dtype_name(*dtype) + ", expected float32, bfloat16 or int8");
+  }
+  return dtype;
+}
+
 }  // namespace
 
 const char* state_kind_name(StateKind kind) {
@@ -31,7 +39,8 @@ const char* state_kind_name(StateKind kind) {
   return "unknown";
 }
 
-Program::Impl::Impl(ProgramSpec program_spec) : spec(std::move(program_spec)), compiled(compile_program(spec)) {
+Program::Impl::Impl(ProgramSpec program_spec, const LoadOptions& options)
+    : spec(std::move(program_spec)), compiled(compile_program(spec, checked_storage(options))) {
   const auto outputs = describe_outputs(compiled);
   for (std::size_t i = 0; i < spec.functions.size(); ++i) {
     functions.push_back(describe_function(spec, spec.functions[i]));
@@ -40,8 +49,8 @@ Program::Impl::Impl(ProgramSpec program_spec) : spec(std::move(program_spec)), c
   for (const WeightSpec& weight : spec.weights) tensors.push_back(weight.info);
 }
 
-std::shared_ptr<const Program> Program::Impl::make(ProgramSpec spec) {
-  return std::shared_ptr<const Program>(new Program(std::make_unique<Impl>(std::move(spec))));
+std::shared_ptr<const Program> Program::Impl::make(ProgramSpec spec, const LoadOptions& options) {
+  return std::shared_ptr<const Program>(new Program(std::make_unique<Impl>(std::move(spec), options)));
 }
 
 Program::Program(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -50,20 +59,21 @@ Program::~Program() = default;
 std::shared_ptr<const Program> Program::load(const std::filesystem::path& file, const LoadOptions& options) {
   const FileBytes content = open_file(file, options.mmap);
   try {
-    return parse(content.bytes, content.owner);
+    return parse(content.bytes, content.owner, options);
   } catch (const FormatError& error) {
     throw FormatError(file.string() + ": " + error.what());
   }
 }
 
-std::shared_ptr<const Program> Program::parse(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
+std::shared_ptr<const Program> Program::parse(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                                              const LoadOptions& options) {
   if (owner == nullptr) {
     Tensor copy = Tensor::empty(DType::uint8, {static_cast<std::int64_t>(bytes.size())});
     if (!bytes.empty()) std::memcpy(copy.mutable_raw(), bytes.data(), bytes.size());
     bytes = {static_cast<const std::byte*>(copy.raw()), bytes.size()};
     owner = std::make_shared<Tensor>(std::move(copy));
   }
-  return Impl::make(read_program(bytes, std::move(owner)));
+  return Impl::make(read_program(bytes, std::move(owner)), options);
 }
 
 std::vector<std::string> Program::function_names() const {

@@ -11,8 +11,8 @@
 namespace pyseq {
 
 struct Program::Impl {
-  explicit Impl(ProgramSpec program_spec);
-  static std::shared_ptr<const Program> make(ProgramSpec spec);
+  Impl(ProgramSpec program_spec, const LoadOptions& options);
+  static std::shared_ptr<const Program> make(ProgramSpec spec, const LoadOptions& options = {});
 
   ProgramSpec spec;  // its weights are views into the file
   CompiledProgram compiled;

@@ -125,7 +125,7 @@ RunResult Session::run(std::string_view name, const NamedTensors& given, State* 
   for (std::size_t i = 0; i < inputs.size(); ++i) frame.slot(static_cast<int>(i)) = inputs[i];
 
   StateTransaction transaction(function, state_impl);
-  Executor executor(compiled, view, impl_->scratch, options.limits);
+  Executor executor(compiled, view, impl_->scratch, options);
   with_team([&] { executor.run(frame); });
 
   RunResult result;

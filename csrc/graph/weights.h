@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -11,7 +12,9 @@ namespace pyseq {
 
 class WeightStore {
  public:
-  explicit WeightStore(const std::vector<WeightSpec>& weights) : weights_(weights) {}
+  /// `storage`: of packed weights; absent: as the file has them.
+  WeightStore(const std::vector<WeightSpec>& weights, std::optional<DType> storage)
+      : weights_(weights), storage_(storage) {}
 
   /// Announces that an op reads a weight packed with `gates`. All announcements come before the first `operand`.
   void want_packed(int weight, int gates);
@@ -22,9 +25,11 @@ class WeightStore {
 
  private:
   bool can_pack(int weight, int gates) const;
+  DType storage_of(int weight) const;
   Tensor packed(int weight, int gates);
 
   const std::vector<WeightSpec>& weights_;
+  std::optional<DType> storage_;
   std::map<std::pair<int, int>, Tensor> made_;  // (weight, gates) -> tensor; gates 0: row-major
   std::map<std::pair<int, int>, bool> wanted_;
 };

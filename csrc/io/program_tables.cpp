@@ -100,7 +100,7 @@ Tensor as_packed(const Tensor& stored, const ObjectReader& fields) {
   const bool is_aligned = reinterpret_cast<std::uintptr_t>(stored.raw()) % kPackedAlignment == 0;
   try {
     return Tensor::packed(logical, gates, is_aligned ? stored : stored.copy());
-  } catch (const ShapeError& error) {
+  } catch (const Error& error) {
     throw_format(fields.where(), error.what());
   }
 }

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import pyseq
-from pyseq.cli import bench, inspect, run
+from pyseq.cli import bench, inspect, quantize, run
 
 app = typer.Typer(
     name="pyseq",
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("inspect")(inspect.inspect)
+app.command("quantize")(quantize.quantize)
 app.command("bench")(bench.bench)
 
 EXIT_ERROR = 1

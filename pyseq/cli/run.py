@@ -27,12 +27,15 @@ def run(
     length_penalty: Annotated[float, typer.Option(help="Divide scores by length ** this.")] = 0.0,
     max_length: Annotated[int, typer.Option(min=0, help="Longest output in tokens; 0: the model's own.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, with scores.")] = False,
+    dtype: Annotated[
+        str | None, typer.Option(help="Storage type of the weights: float32, bfloat16 or int8 (default: as stored).")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to use (default: CPUs usable).")] = None,
 ) -> None:
     """Run a model on texts and print one line per hypothesis."""
     if threads is not None:
         pyseq.set_num_threads(threads)
-    translator = pyseq.load(model)
+    translator = pyseq.load(model, dtype=dtype)
     options: dict[str, Any] = {
         "beam_size": beam_size,
         "n_best": n_best,

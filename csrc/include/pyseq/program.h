@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,6 +30,8 @@ using NamedTensors = std::map<std::string, Tensor, std::less<>>;
 
 struct LoadOptions {
   bool mmap = true;  // false: read the file into memory
+  /// Storage type of the weights that products read: float32, bfloat16 or int8. Absent: as the file has them.
+  std::optional<DType> dtype;
 };
 
 struct ArgumentInfo {
@@ -79,7 +82,8 @@ class Program {
   static std::shared_ptr<const Program> load(const std::filesystem::path& file, const LoadOptions& options = {});
   /// The bytes of a program file; kept alive by `owner`, or copied when it is null.
   static std::shared_ptr<const Program> parse(std::span<const std::byte> bytes,
-                                              std::shared_ptr<const void> owner = nullptr);
+                                              std::shared_ptr<const void> owner = nullptr,
+                                              const LoadOptions& options = {});
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -132,11 +136,19 @@ class State {
   std::unique_ptr<Impl> impl_;
 };
 
+/// An op that has just run. Tensors are valid during the call.
+struct ObservedOp {
+  std::string_view op, name;  // name: module path
+  std::span<const Tensor> inputs, outputs;
+};
+
 struct RunOptions {
   RunLimits limits;
   /// Module paths whose optional outputs are wanted beside the outputs: attention weights [batch, heads, queries,
   /// keys]. ValueError: no such node in the function, or one with nothing to capture.
   std::vector<std::string> capture;
+  /// Called after every op with what it read and wrote, those of loops included; for inspection, not for speed.
+  std::function<void(const ObservedOp&)> observe;
 };
 
 struct RunResult {

@@ -153,7 +153,7 @@ TEST_CASE("head and tables") {
       {"/packed/projection.weight/gates", "256", "'gates' is 256"},
       {"/packed/projection.weight/gates", "3", "[4, 4] is not [gates * units, in]"},
       {"/packed/projection.weight/shape", "[4]", "[4] is not [gates * units, in]"},
-      {"/packed/projection.weight/shape", "[4, 8]", "needs 128 float32 values, got float32 [64]"},
+      {"/packed/projection.weight/shape", "[4, 8]", "needs 128 float32 values, got [64]"},
       {"/packed/projection.weight/shape", "[36, 4]", "needs"},
       {"/packed/projection.weight/shape", "[4611686018427387904, 1]", "63 bits"},
       {"/packed/projection.weight/shape", "[4294967296, 4294967295]", "2^63"},

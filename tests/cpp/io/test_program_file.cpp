@@ -121,9 +121,10 @@ TEST_CASE("functions: inputs, outputs, updates") {
 TEST_CASE("nodes: inputs and outputs are completed, references resolved") {
   const ProgramSpec program = read_sample();
   const std::vector<NodeSpec>& step = program.functions[1].nodes;
-  REQUIRE(step[0].inputs.size() == 3);
+  REQUIRE(step[0].inputs.size() == 4);
   CHECK(is(step[0].inputs[1], Kind::weight, 1));
   CHECK(is(step[0].inputs[2], Kind::absent));
+  CHECK(is(step[0].inputs[3], Kind::absent));
   CHECK(attribute<std::string>(step[0], "activation") == "relu");
 
   CHECK(step[1].op == "cached_attention");

@@ -5,6 +5,7 @@
 #include "ops/cost.h"
 #include "ops/families.h"
 #include "ops/product.h"
+#include "ops/unpacked_gemm.h"
 
 namespace pyseq {
 namespace {
@@ -35,24 +36,42 @@ void infer(const OpArgs& args, std::span<TensorType> outputs) {
   }
 }
 
+GemmEpilogue epilogue_of(const OpCall& call, std::int64_t columns) {
+  GemmEpilogue epilogue{.activation = parse_activation(call.label, "activation", call.attrs.text(kActivation))};
+  if (call.has(kBias)) epilogue.bias = call.inputs[kBias].data<float>();
+  if (call.has(kResidual)) {
+    epilogue.residual = call.inputs[kResidual].data<float>();
+    epilogue.residual_stride = columns;
+  }
+  return epilogue;
+}
+
 void forward(OpCall& call) {
   const Tensor& weight = call.inputs[kWeight];
   Tensor& y = call.outputs[0];
   const std::int64_t columns = weight.size(0), in = weight.size(1);
   if (y.num_elements() == 0) return;
-  Product product{.m = y.num_elements() / columns,
-                  .n = columns,
-                  .b = weight_panels(weight, 1, call.scratch),
-                  .panel = kPanelColumns,
-                  .c = y.mutable_data<float>(),
-                  .ldc = columns};
-  product.epilogue.activation = parse_activation(call.label, "activation", call.attrs.text(kActivation));
-  if (call.has(kBias)) product.epilogue.bias = call.inputs[kBias].data<float>();
-  if (call.has(kResidual)) {
-    product.epilogue.residual = call.inputs[kResidual].data<float>();
-    product.epilogue.residual_stride = columns;
+  const float* x = call.inputs[kX].data<float>();
+  const std::int64_t rows = y.num_elements() / columns;
+  if (!weight.is_packed()) {
+    return unpacked_gemm({.m = rows,
+                          .n = columns,
+                          .k = in,
+                          .a = {x, in},
+                          .b = {weight.data<float>(), in, true},
+                          .epilogue = epilogue_of(call, columns),
+                          .c = y.mutable_data<float>(),
+                          .ldc = columns},
+                         call.limits);
   }
-  parallel_multiply(product, call.inputs[kX].data<float>(), in, call.scratch, call.limits);
+  const Product product{.m = rows,
+                        .n = columns,
+                        .b = weight_panels(weight, 1, call.scratch),
+                        .panel = kPanelColumns,
+                        .epilogue = epilogue_of(call, columns),
+                        .c = y.mutable_data<float>(),
+                        .ldc = columns};
+  parallel_multiply(product, x, in, call.scratch, call.limits);
 }
 
 OpCost cost(const OpArgs& args, std::span<const TensorType> outputs) {

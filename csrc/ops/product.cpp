@@ -10,10 +10,15 @@
 namespace pyseq {
 namespace {
 
-/// A multiple of the 12 rows that a kernel holds in registers, and few enough for their inputs to stay in the cache.
-constexpr std::int64_t kRowBlock = 96;
+/// Rows of a task, at most: few enough for their inputs and outputs to stay in the cache beside the panels.
+constexpr std::int64_t kRowBlock = 132;
 /// As many panels as a kernel walks over with the same rows in the cache.
 constexpr std::int64_t kPanelGroup = 8;
+constexpr std::int64_t kFewestPanels = 2;
+/// Smaller groups of panels are worth it as long as there are fewer tasks than this.
+constexpr std::int64_t kEnoughTasks = 8;
+/// Fewer rows take as long as this many: it is the weights that are waited for.
+constexpr std::int64_t kRowsPerRead = 8;
 /// Values of rows that a task rounds or quantises.
 constexpr std::int64_t kPreparedValues = 1 << 14;
 
@@ -21,12 +26,28 @@ std::int64_t blocks_of(std::int64_t size, std::int64_t block) {
   return (size + block - 1) / block;
 }
 
-/// Panels per task: enough work for a task, at most kPanelGroup; always that many where rows are few.
-std::int64_t panels_per_task(const Product& product) {
-  if (product.m < 12) return kPanelGroup;
-  const std::int64_t rows = std::min(product.m, kRowBlock);
-  const double panel_work = static_cast<double>(rows * product.panel) * static_cast<double>(product.b.in + 1);
-  return std::clamp(static_cast<std::int64_t>(kParallelWork / panel_work), std::int64_t{1}, kPanelGroup);
+/// How the outputs are cut into tasks. Depends on shapes alone.
+struct Cut {
+  std::int64_t rows, columns;       // of a task
+  std::int64_t row_blocks, groups;  // groups of panels
+  std::int64_t grain;               // tasks that are worth handing to a thread
+};
+
+Cut cut_of(const Product& product) {
+  const std::int64_t row_blocks = blocks_of(product.m, kRowBlock), rows = blocks_of(product.m, row_blocks);
+  // Multiply-adds of one panel, those of float32 being the measure.
+  const auto speed = static_cast<double>(depth_group(product.b.storage));
+  const double panel_work =
+      static_cast<double>(std::max(rows, kRowsPerRead) * product.panel) * static_cast<double>(product.b.in + 1) / speed;
+  std::int64_t panels = kPanelGroup;
+  const auto groups = [&] { return blocks_of(product.n, panels * product.panel); };
+  while (panels > kFewestPanels && row_blocks * groups() < kEnoughTasks &&
+         panel_work * static_cast<double>(panels) > 2 * kParallelWork) {
+    panels /= 2;
+  }
+  const double task_work = panel_work * static_cast<double>(panels);
+  return {rows, panels * product.panel, row_blocks, groups(),
+          std::max<std::int64_t>(1, static_cast<std::int64_t>(kParallelWork / task_work))};
 }
 
 const void* at(const void* values, DType type, std::int64_t index) {
@@ -146,25 +167,27 @@ void multiply(const Product& product) {
   }
 }
 
+void parallel_multiply(const Product& product, const RunLimits& limits) {
+  if (product.m == 0 || product.n == 0) return;
+  const Cut cut = cut_of(product);
+  // Rows are the inner loop: neighbouring tasks read the same panels.
+  parallel_for(cut.row_blocks * cut.groups, cut.grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      limits.check();
+      const std::int64_t row = task % cut.row_blocks * cut.rows, column = task / cut.row_blocks * cut.columns;
+      multiply(
+          part(product, row, std::min(cut.rows, product.m - row), column, std::min(cut.columns, product.n - column)));
+    }
+  });
+}
+
 void parallel_multiply(const Product& product, const float* x, std::int64_t x_stride, Arena& scratch,
                        const RunLimits& limits) {
   if (product.m == 0 || product.n == 0) return;
   Product whole = product;
   const RowBuffer buffer = allocate_rows(product.b.storage, product.m, product.b.in, scratch);
   whole.a = parallel_prepare(buffer, product.m, product.b.in, x, x_stride, limits);
-  const std::int64_t group = panels_per_task(product) * product.panel;
-  const std::int64_t row_blocks = blocks_of(product.m, kRowBlock), groups = blocks_of(product.n, group);
-  const double task_work = static_cast<double>(std::min(product.m, kRowBlock) * std::min(product.n, group)) *
-                           static_cast<double>(product.b.in + 1);
-  const auto grain = std::max<std::int64_t>(1, static_cast<std::int64_t>(kParallelWork / task_work));
-  // Rows are the inner loop: neighbouring tasks read the same panels.
-  parallel_for(row_blocks * groups, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t task = begin; task < end; ++task) {
-      limits.check();
-      const std::int64_t row = task % row_blocks * kRowBlock, column = task / row_blocks * group;
-      multiply(part(whole, row, std::min(kRowBlock, product.m - row), column, std::min(group, product.n - column)));
-    }
-  });
+  parallel_multiply(whole, limits);
 }
 
 }  // namespace pyseq

@@ -56,7 +56,9 @@ struct Product {
 Product part(const Product& whole, std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t columns);
 /// On the calling thread.
 void multiply(const Product& product);
-/// Rows of x and the product, on all threads. The limits are looked at between blocks. `product.a` is ignored.
+/// On all threads. The limits are looked at between blocks.
+void parallel_multiply(const Product& product, const RunLimits& limits);
+/// The same with the rows of x [m, in] in the place of `product.a`: they are prepared first.
 void parallel_multiply(const Product& product, const float* x, std::int64_t x_stride, Arena& scratch,
                        const RunLimits& limits);
 

@@ -50,14 +50,18 @@ void multiply_panels(const GroupProduct& g, std::int64_t first_column, std::int6
   const std::int64_t rows_per_tile = tiles == 0 ? 0 : (g.m + tiles - 1) / tiles;
   const std::int64_t step = kMostPanels * width;
   for (std::int64_t column = first_column; column < first_column + columns; column += step) {
-    const Group* panels[kMostPanels];
-    for (std::int64_t p = 0; p < kMostPanels; ++p) panels[p] = g.b + (column + p * width) * g.k;
     const std::int64_t count = smaller(step, first_column + columns - column);
-    for (std::int64_t row = 0; row < g.m; row += rows_per_tile) {
-      const std::int64_t rows = smaller(rows_per_tile, g.m - row);
-      group_row_tile<Product>(
-          rows, {g.a + row * g.lda, g.lda, panels, width, g.k, g.c + row * g.ldc + column, g.ldc, count, g.accumulate});
-      finish(FinishedBlock{row, rows, column, count});
+    // All rows take one chunk of k after the other: the panels' chunks stay in the second cache.
+    for (std::int64_t begin = 0; begin == 0 || begin < g.k; begin += Product::kChunk) {
+      const Group* panels[kMostPanels];
+      for (std::int64_t p = 0; p < kMostPanels; ++p) panels[p] = g.b + (column + p * width) * g.k + begin * width;
+      const std::int64_t depth = smaller(Product::kChunk, g.k - begin);
+      for (std::int64_t row = 0; row < g.m; row += rows_per_tile) {
+        const std::int64_t rows = smaller(rows_per_tile, g.m - row);
+        chunk_tile<Product>(rows, {g.a + row * g.lda + begin, g.lda, panels, width, depth, g.c + row * g.ldc + column,
+                                   g.ldc, count, g.accumulate || begin > 0});
+        if (begin + depth == g.k) finish(FinishedBlock{row, rows, column, count});
+      }
     }
   }
 }

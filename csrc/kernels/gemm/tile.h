@@ -43,6 +43,16 @@ struct GroupOperands {
   bool accumulate = false;  // c holds the sum of earlier chunks
 };
 
+/// c is asked for before the sums are made, so that it is there when they are done.
+template <int Rows, int Vectors>
+inline void prefetch_block(const Group* c, std::int64_t ldc) {
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 16
+    for (int v = 0; v < Vectors; ++v) __builtin_prefetch(c + r * ldc + v * kLanes, 1);
+  }
+}
+
 /// One chunk. Stride: distance of the rows of `a` when it is known, which saves a register per row; else 0 for op.lda.
 template <typename Product, int Rows, int Panels, int Vectors, std::int64_t Stride>
 inline void tile(const GroupOperands& op) {
@@ -53,6 +63,7 @@ inline void tile(const GroupOperands& op) {
   const Group* panel[Panels];
 #pragma GCC unroll 16
   for (int p = 0; p < Panels; ++p) panel[p] = op.panels[p];
+  if constexpr (Panels == 1) prefetch_block<Rows, Vectors>(op.c, op.ldc);
   for (std::int64_t k = 0; k < op.k; ++k, ++a) {
     Int b[Panels][Vectors];
 #pragma GCC unroll 16
@@ -166,11 +177,23 @@ std::int64_t few_rows_tiles(std::int64_t rows, std::int64_t count, GroupOperands
 
 // --- a block of rows and panels ---
 
-/// rows <= kTileRows rows times at most kMostPanels consecutive panels of one width, op.columns columns in all.
+/// One chunk of k: rows <= kTileRows rows times at most kMostPanels consecutive panels of one width, op.columns columns
+/// in all.
 constexpr int kMostPanels = 8;
 template <typename Product>
+void chunk_tile(std::int64_t rows, GroupOperands op) {
+  if (rows <= kFewRows && op.width == kPanelWidth) {
+    const std::int64_t done = few_rows_tiles<Product>(rows, op.columns / kPanelWidth, op);
+    op.panels += done;
+    op.c += done * kPanelWidth;
+    op.columns -= done * kPanelWidth;
+  }
+  if (op.columns > 0) many_rows_tiles<Product>(rows, op);
+}
+
+/// All chunks of k.
+template <typename Product>
 void group_row_tile(std::int64_t rows, const GroupOperands& op) {
-  const std::int64_t whole = rows <= kFewRows && op.width == kPanelWidth ? op.columns / kPanelWidth : 0;
   for (std::int64_t begin = 0; begin == 0 || begin < op.k; begin += Product::kChunk) {
     const Group* panels[kMostPanels];
     GroupOperands chunk = op;
@@ -179,11 +202,7 @@ void group_row_tile(std::int64_t rows, const GroupOperands& op) {
     chunk.a += begin;
     chunk.k = smaller(Product::kChunk, op.k - begin);
     chunk.accumulate = op.accumulate || begin > 0;
-    const std::int64_t done = whole > 0 ? few_rows_tiles<Product>(rows, whole, chunk) : 0;
-    chunk.panels += done;
-    chunk.c += done * kPanelWidth;
-    chunk.columns -= done * kPanelWidth;
-    if (chunk.columns > 0) many_rows_tiles<Product>(rows, chunk);
+    chunk_tile<Product>(rows, chunk);
   }
 }
 

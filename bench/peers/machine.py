@@ -1,0 +1,53 @@
+"""On what, and with which versions, a report was made."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+MODULES = {  # by the name that engines have here; distributions are named like modules
+    "torch": "torch",
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
+    "numpy": "numpy",
+    "pyseq": "pyseq",
+}
+FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
+
+
+def available() -> list[str]:
+    """The libraries that can be imported."""
+    return [name for name, module in MODULES.items() if find_spec(module) is not None]
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that are installed."""
+    found = {"Python": platform.python_version()}
+    for name in MODULES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def describe() -> str:
+    """The processor, how many, and the instruction sets that matter here."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.platform()
+    values: dict[str, str] = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        values[name.strip()] = value.strip()
+    features = [feature for feature in FEATURES if feature in values.get("flags", "").split()]
+    return f"{values.get('model name', platform.machine())} x {os.cpu_count()} ({', '.join(features)})"
+
+
+def load() -> float | None:
+    """Processes that wanted to run in the last minute."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None

@@ -1,0 +1,10 @@
+"""The workloads by name, in the order of the report."""
+
+from __future__ import annotations
+
+from bench.peers.model import Workload
+from bench.peers.workloads import attention, ctc, linear, recurrent, rowwise
+
+WORKLOADS: dict[str, Workload] = {
+    part.WORKLOAD.name: part.WORKLOAD for part in (rowwise, linear, recurrent, attention, ctc)
+}

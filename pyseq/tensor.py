@@ -204,8 +204,4 @@ def apply(
     recorder = _recorder.get()
     if recorder is not None:
         return recorder.apply(op, inputs, attributes or {}, caches, wanted)
-    arrays = [x.data if isinstance(x, Tensor) else x for x in inputs]
-    results = run(op, arrays, attributes or {}, caches, wanted)
-    if any(isinstance(x, Tensor) for x in inputs):
-        return [None if result is None else Tensor(result) for result in results]
-    return results
+    return _core.call_op(op, inputs, attributes, caches, wanted, _label.get(), Tensor)

@@ -3,9 +3,14 @@
 
 #include <pybind11/pybind11.h>
 
+#include <exception>
+
 namespace pyseq {
 
 namespace py = pybind11;
+
+/// Sets Python's error from a C++ exception, for functions that Python calls without pybind11.
+void raise_in_python(std::exception_ptr exception);
 
 void bind_errors(py::module_& module);
 void bind_runtime(py::module_& module);

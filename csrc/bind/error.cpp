@@ -2,6 +2,8 @@
 #include "pyseq/error.h"
 
 #include <array>
+#include <exception>
+#include <new>
 
 #include "bind/bind.h"
 
@@ -41,6 +43,23 @@ void translate(std::exception_ptr exception) {
   }
 }
 
+/// What pybind11 does with everything else.
+void raise_foreign(std::exception_ptr exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (const py::builtin_exception& error) {
+    error.set_error();
+  } catch (const std::bad_alloc& error) {
+    py::set_error(PyExc_MemoryError, error.what());
+  } catch (const std::exception& error) {
+    py::set_error(PyExc_RuntimeError, error.what());
+  } catch (...) {
+    py::set_error(PyExc_RuntimeError, "unknown exception of C++");
+  }
+}
+
 /// pyseq.<name>, with Python's own classes as bases.
 void add_class(py::module_& module, ErrorClass error, const char* name, const py::tuple& bases, const char* doc) {
   const std::string qualified = std::string("pyseq.") + name;
@@ -51,6 +70,14 @@ void add_class(py::module_& module, ErrorClass error, const char* name, const py
 }
 
 }  // namespace
+
+void raise_in_python(std::exception_ptr exception) {
+  try {
+    translate(exception);
+  } catch (...) {
+    raise_foreign(std::current_exception());
+  }
+}
 
 void bind_errors(py::module_& module) {
   add_class(module, kError, "Error", py::make_tuple(py::handle(PyExc_Exception)), "What every error of pyseq is.");

@@ -82,23 +82,11 @@ std::size_t count_caches(const OpDef& op) {
                                                 [](const InputDef& input) { return input.kind == InputKind::cache; }));
 }
 
-/// The inputs in registry order, absent ones undefined; ValueError when one is missing or there are too many.
+/// The inputs in registry order, absent ones undefined; ValueError when there are too many.
 std::vector<Tensor> complete_inputs(const OpDef& op, std::span<const Tensor> inputs, std::string_view label) {
-  const std::size_t expected = op.inputs.size() - count_caches(op);
-  if (inputs.size() > expected) {
-    throw ValueError(std::string(label) + ": got " + std::to_string(inputs.size()) + " inputs, expected at most " +
-                     std::to_string(expected));
-  }
+  check_input_count(op, inputs.size(), label);
   std::vector<Tensor> complete(inputs.begin(), inputs.end());
-  complete.resize(expected);
-  std::size_t index = 0;
-  for (const InputDef& input : op.inputs) {
-    if (input.kind == InputKind::cache) continue;
-    if (input.kind == InputKind::tensor && !complete[index].defined()) {
-      throw ValueError(std::string(label) + ": " + std::string(input.name) + " is missing");
-    }
-    ++index;
-  }
+  complete.resize(count_inputs(op));
   return complete;
 }
 
@@ -113,14 +101,8 @@ void check_caches(const OpDef& op, std::span<KvCache* const> caches, std::string
 std::vector<Tensor> allocate_outputs(const OpDef& op, std::span<const TensorType> types,
                                      std::span<const bool> want_optional) {
   std::vector<Tensor> outputs(op.outputs.size());
-  std::size_t optional_index = 0;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    bool wanted = true;
-    if (op.outputs[i].optional) {
-      wanted = optional_index < want_optional.size() && want_optional[optional_index];
-      ++optional_index;
-    }
-    if (wanted) outputs[i] = Tensor::empty(types[i].dtype, types[i].shape);
+    if (is_wanted(op, i, want_optional)) outputs[i] = Tensor::empty(types[i].dtype, types[i].shape);
   }
   return outputs;
 }
@@ -183,20 +165,56 @@ Attrs normalize_attrs(const OpDef& op, std::span<const std::pair<std::string, At
   return Attrs(std::move(values));
 }
 
+std::size_t count_inputs(const OpDef& op) {
+  return op.inputs.size() - count_caches(op);
+}
+
+void check_input_count(const OpDef& op, std::size_t count, std::string_view label) {
+  const std::size_t expected = count_inputs(op);
+  if (count <= expected) return;
+  throw ValueError(std::string(label) + ": got " + std::to_string(count) + " inputs, expected at most " +
+                   std::to_string(expected));
+}
+
+void check_operands(const OpDef& op, std::span<const Tensor> inputs, std::span<KvCache* const> caches,
+                    std::string_view label) {
+  check_caches(op, caches, label);
+  std::size_t index = 0;
+  for (const InputDef& input : op.inputs) {
+    if (input.kind == InputKind::cache) continue;
+    if (input.kind == InputKind::tensor && !inputs[index].defined()) {
+      throw ValueError(std::string(label) + ": " + std::string(input.name) + " is missing");
+    }
+    ++index;
+  }
+}
+
+bool is_wanted(const OpDef& op, std::size_t index, std::span<const bool> want_optional) {
+  if (!op.outputs[index].optional) return true;
+  const auto place = static_cast<std::size_t>(std::count_if(op.outputs.begin(),
+                                                            op.outputs.begin() + static_cast<std::ptrdiff_t>(index),
+                                                            [](const OutputDef& output) { return output.optional; }));
+  return place < want_optional.size() && want_optional[place];
+}
+
+void forward_op(const OpDef& op, const OpArgs& args, std::span<Tensor> outputs, const RunLimits& limits) {
+  EagerScratch scratch;
+  OpCall call{args, outputs, scratch.arena(), limits};
+  op.forward(call);
+}
+
 std::vector<Tensor> run_op(const OpDef& op, std::span<const Tensor> inputs, std::span<KvCache* const> caches,
                            const Attrs& attrs, std::span<const bool> want_optional, const RunLimits& limits,
                            std::string_view label) {
   if (label.empty()) label = op.name;
   limits.check();
-  check_caches(op, caches, label);
   const std::vector<Tensor> complete = complete_inputs(op, inputs, label);
+  check_operands(op, complete, caches, label);
   const OpArgs args{label, complete, caches, attrs};
   std::vector<TensorType> types(op.outputs.size());
   op.infer(args, types);
   std::vector<Tensor> outputs = allocate_outputs(op, types, want_optional);
-  EagerScratch scratch;
-  OpCall call{args, outputs, scratch.arena(), limits};
-  op.forward(call);
+  forward_op(op, args, outputs, limits);
   return outputs;
 }
 

@@ -108,6 +108,21 @@ const OpDef& find_op(std::string_view name);
 Attrs normalize_attrs(const OpDef& op, std::span<const std::pair<std::string, AttrValue>> named,
                       std::string_view label);
 
+/// What run_op consists of, for callers that keep inputs and outputs in memory of their own.
+///
+/// ValueError: not the op's number of caches, or one of `inputs` (as many as the op has, absent ones undefined) is
+/// missing.
+void check_operands(const OpDef& op, std::span<const Tensor> inputs, std::span<KvCache* const> caches,
+                    std::string_view label);
+/// Inputs of an op, caches left out.
+std::size_t count_inputs(const OpDef& op);
+/// ValueError: more than the op has.
+void check_input_count(const OpDef& op, std::size_t count, std::string_view label);
+/// Whether output `index` is computed when `want_optional` (see run_op) asks for optional outputs.
+bool is_wanted(const OpDef& op, std::size_t index, std::span<const bool> want_optional);
+/// Computes into outputs that are there, with this thread's scratch memory. infer has passed.
+void forward_op(const OpDef& op, const OpArgs& args, std::span<Tensor> outputs, const RunLimits& limits);
+
 /// Runs one op eagerly: checks, allocates outputs, computes. Trailing absent inputs may be left out. `want_optional`
 /// has one flag per optional output, in their order (empty: none of them); the result has every output, unwanted ones
 /// undefined.

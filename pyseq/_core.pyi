@@ -7,7 +7,7 @@ import collections.abc
 import numpy
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'Hypothesis', 'KvCache', 'OutOfRangeError', 'PackedWeight', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'available_isas', 'build_info', 'compiled_isas', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'run_op', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'Hypothesis', 'KvCache', 'OutOfRangeError', 'PackedWeight', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'available_isas', 'build_info', 'call_op', 'compiled_isas', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'run_op', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -455,6 +455,11 @@ def available_isas() -> list[str]:
 def build_info() -> str:
     """
     Compiler and build type.
+    """
+def call_op(op: str, inputs: typing.Any, attributes: typing.Any, caches: typing.Any, wanted: typing.Any, label: str, wrapper: type) -> list:
+    """
+    Run one op, as run_op does, at the least cost. An input may be an instance of `wrapper`, whose `data` is the
+    array; then the results are made instances of it.
     """
 def compiled_isas() -> list[str]:
     """

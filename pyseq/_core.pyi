@@ -456,7 +456,7 @@ def build_info() -> str:
     """
     Compiler and build type.
     """
-def call_op(op: str, inputs: typing.Any, attributes: typing.Any, caches: typing.Any, wanted: typing.Any, label: str, wrapper: type) -> list:
+def call_op(op: str, inputs: typing.Any, attributes: typing.Any, caches: typing.Any, wanted: typing.Any, label: str, wrapper: type) -> list[typing.Any]:
     """
     Run one op, as run_op does, at the least cost. An input may be an instance of `wrapper`, whose `data` is the
     array; then the results are made instances of it.

@@ -310,7 +310,7 @@ PyObject* call_op(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t c
 
 constexpr const char* kDoc =
     "call_op(op: str, inputs: typing.Any, attributes: typing.Any, caches: typing.Any, wanted: typing.Any, "
-    "label: str, wrapper: type) -> list\n\n"
+    "label: str, wrapper: type) -> list[typing.Any]\n\n"
     "Run one op, as run_op does, at the least cost. An input may be an instance of `wrapper`, whose `data` is the\n"
     "array; then the results are made instances of it.";
 

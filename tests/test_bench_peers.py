@@ -16,8 +16,8 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))  # bench/ is no par
 from bench.peers import limits, run
 from bench.peers.engines import recurrent_onnx
 from bench.peers.engines.recurrent_pyseq import batch_first
-from bench.peers.interleave import measure_case
-from bench.peers.model import PRECISIONS, Phase, Target, normal, peer_of, precision_of
+from bench.peers.interleave import _compare, _reference, measure_case
+from bench.peers.model import PRECISIONS, Case, Phase, Target, normal, peer_of, precision_of
 from bench.peers.report import duration, markdown
 from bench.peers.timing import Plan, Samples, estimate_seconds, take_turn
 from bench.peers.verdict import Line, _checks, lines
@@ -249,6 +249,7 @@ def test_engines_are_measured_in_processes_and_reported() -> None:
     assert all(engine["median"] > 0 for engine in engines.values())
     result = {
         "date": "today",
+        "command": "measure",
         "machine": "one",
         "versions": {"pyseq": "1"},
         "load": None,
@@ -258,7 +259,7 @@ def test_engines_are_measured_in_processes_and_reported() -> None:
     }
     text = markdown(result)
     assert "| linear 1x512x2048 | float32 |" in text
-    assert "    python -m bench.peers.run" in text
+    assert "    measure\n" in text
     assert text.count("\n| linear 1x512x2048 |") == 4  # three precisions, and the medians
 
 
@@ -292,6 +293,40 @@ def test_a_process_that_does_not_answer_is_replaced() -> None:
         worker.close()
 
 
+class Answer:
+    """Stands in for a library's process."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def ask(self, question: str, *_: Any) -> Any:
+        assert question == "exact"
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def test_results_are_compared_with_an_exact_one_where_the_case_has_it() -> None:
+    case = WORKLOADS["ctc_loss"].build("C32", 1)
+    inexact, exact = np.array([1.01, 2.0]), np.array([1.0, 2.0])
+    results = {"torch": inexact, "pyseq": exact}
+
+    def reference(case: Case, answer: Any) -> Any:
+        workers: Any = {"torch": Answer(answer)}
+        return _reference("ctc_loss", "C32", case, 1, workers, results)
+
+    assert reference(case, exact) is exact
+    assert reference(case, WorkerError("its process died")) is None
+    assert reference(replace(case, exact=None), exact) is inexact
+    engines: dict[str, Any] = {name: {"precision": "float32"} for name in results}
+    _compare(case, exact, results, engines)
+    assert [engine["agrees"] for engine in engines.values()] == [True, True]
+    _compare(case, np.array([1.0, np.nan]), results, engines)
+    assert [engine["agrees"] for engine in engines.values()] == [False, False]
+    _compare(case, np.ones(3), results, engines)
+    assert [engine["agrees"] for engine in engines.values()] == [False, False]
+
+
 def test_cases_are_chosen_by_workload_or_by_a_part_of_their_names() -> None:
     names = [f"{workload.name} {case}" for workload, case in run.selected("ctc_loss,lstm step", quick=True)]
     assert names == ["recurrent lstm step H512x2", "ctc_loss C32", "ctc_loss C5000"]
@@ -303,8 +338,10 @@ def test_merging_replaces_rows_and_keeps_the_others() -> None:
     def row(case: str, threads: int, mark: int) -> dict[str, Any]:
         return {"workload": "linear", "case": case, "threads": threads, "mark": mark}
 
-    old = {"limits": {"1": {"l2": 1.0}, "2": {"l2": 2.0}}, "rows": [row("a", 1, 0), row("b", 1, 0)], "date": "then"}
-    new = {"limits": {1: {"l2": 3.0}}, "rows": [row("b", 1, 1), row("b", 2, 1)], "date": "now"}
+    rows = [row("a", 1, 0), row("b", 1, 0)]
+    old = {"limits": {"1": {"l2": 1.0}, "2": {"l2": 2.0}}, "rows": rows, "command": "all", "minutes": 9, "date": "then"}
+    rows = [row("b", 1, 1), row("b", 2, 1)]
+    new = {"limits": {1: {"l2": 3.0}}, "rows": rows, "command": "some", "minutes": 1, "date": "now"}
     merged = run.merged(old, new)
     assert [(each["case"], each["threads"], each["mark"]) for each in merged["rows"]] == [
         ("a", 1, 0),
@@ -312,7 +349,7 @@ def test_merging_replaces_rows_and_keeps_the_others() -> None:
         ("b", 2, 1),
     ]
     assert merged["limits"] == {1: {"l2": 3.0}, 2: {"l2": 2.0}}
-    assert merged["date"] == "now"
+    assert (merged["date"], merged["minutes"], merged["command"]) == ("now", 10, "all\n    some")
 
 
 def test_durations_have_units() -> None:

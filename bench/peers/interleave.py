@@ -30,7 +30,7 @@ def measure_case(workload: str, name: str, case: Case, threads: int, workers: Ma
             engines[engine]["missing"] = str(missing)
         except WorkerError as error:
             engines[engine]["error"] = str(error)
-    _compare(case, results, engines)
+    _compare(case, _reference(workload, name, case, threads, workers, results), results, engines)
     for engine, samples in _time(results, workers, engines, threads, plan).items():
         engines[engine].update(samples.summary())
     for worker in workers.values():
@@ -38,9 +38,22 @@ def measure_case(workload: str, name: str, case: Case, threads: int, workers: Ma
     return {"workload": workload, "case": name, "threads": threads, "engines": engines}
 
 
-def _compare(case: Case, results: Mapping[str, Array], engines: dict[str, Row]) -> None:
-    """Note how far each result is from the reference engine's."""
-    reference = results.get(case.reference)
+def _reference(
+    workload: str, name: str, case: Case, threads: int, workers: Mapping[str, Worker], results: Mapping[str, Array]
+) -> Array | None:
+    """What the others are compared with: an exact result where the case has one, else the reference engine's."""
+    worker = workers.get(peer_of(case.reference))
+    if case.exact is None or worker is None:
+        return results.get(case.reference)
+    try:
+        exact: Array = worker.ask("exact", workload, name, threads)
+    except (Missing, WorkerError):
+        return None
+    return exact
+
+
+def _compare(case: Case, reference: Array | None, results: Mapping[str, Array], engines: dict[str, Row]) -> None:
+    """Note how far each result is from the reference."""
     if reference is None:
         return
     largest = max(float(np.abs(reference).max(initial=0)), 1e-30)

@@ -8,6 +8,9 @@
 #include <cstdlib>
 #include <thread>
 #include <vector>
+#if defined(__linux__)
+#include <sched.h>
+#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -41,18 +44,32 @@ void opaque(T& value) {
 #endif
 }
 
+// Steps on kChains sums, each in a register of its own (an array would be kept in memory).
 template <class T, class Step>
 void chains(T start, Step step) {
-  T sums[kChains];
-  for (T& sum : sums) {
-    sum = start;
-    opaque(sum);  // the chains must not be taken for one
+  T a = start, b = start, c = start, d = start, e = start, f = start;
+  T g = start, h = start, i = start, j = start, k = start, l = start;
+  const auto for_all = [&](auto act) {
+    act(a), act(b), act(c), act(d), act(e), act(f), act(g), act(h), act(i), act(j), act(k), act(l);
+  };
+  for_all([](T& sum) { opaque(sum); });  // they must not be taken for one
+  for (long steps = 0; steps < kSteps; ++steps) for_all([&](T& sum) { sum = step(sum); });
+  for_all([](T& sum) { opaque(sum); });
+}
+
+// Every thread on a processor of its own: trials are too short for the scheduler to sort that out.
+void pin(int thread) {
+#if defined(__linux__)
+  cpu_set_t allowed, own;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  CPU_ZERO(&own);
+  for (int cpu = 0, seen = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &allowed) && seen++ == thread) CPU_SET(cpu, &own);
   }
-  for (long i = 0; i < kSteps; ++i) {
-#pragma GCC unroll 12
-    for (int chain = 0; chain < kChains; ++chain) sums[chain] = step(sums[chain]);
-  }
-  for (T& sum : sums) opaque(sum);
+  if (CPU_COUNT(&own) == 1) sched_setaffinity(0, sizeof own, &own);
+#else
+  (void)thread;
+#endif
 }
 
 // Seconds of `body(thread)` on all threads at once, the fastest of some trials.
@@ -63,6 +80,7 @@ double fastest(int threads, const Body& body) {
     std::atomic<int> ready{0};
     std::vector<double> begins(threads), ends(threads);
     const auto run = [&](int thread) {
+      pin(thread);
       body(thread);  // caches and clock warm up
       ready.fetch_add(1);
       while (ready.load() < threads) std::this_thread::yield();
@@ -71,8 +89,7 @@ double fastest(int threads, const Body& body) {
       ends[thread] = now();
     };
     std::vector<std::thread> others;
-    for (int thread = 1; thread < threads; ++thread) others.emplace_back(run, thread);
-    run(0);
+    for (int thread = 0; thread < threads; ++thread) others.emplace_back(run, thread);
     for (std::thread& other : others) other.join();
     best =
         std::min(best, *std::max_element(ends.begin(), ends.end()) - *std::min_element(begins.begin(), begins.end()));

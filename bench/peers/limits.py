@@ -16,7 +16,7 @@ SOURCE = Path(__file__).with_name("limits.cpp")
 FLAGS = ["-O3", "-march=native", "-std=c++17", "-ffp-contract=fast", "-pthread"]
 # A level holds what is read again and again when this share of it suffices; the rest serves other data.
 L2_SHARE, L3_SHARE = 0.9, 0.75
-REPEATS = 3
+REPEATS = 2
 
 Figures = Mapping[str, float]  # "float32", …: operations per second; "l2", "l3", "memory": bytes per second
 

@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+import pyseq
+
 MODULES = {  # by the name that engines have here; distributions are named like modules
     "torch": "torch",
     "onnxruntime": "onnxruntime",
@@ -35,7 +37,7 @@ def versions() -> dict[str, str]:
 
 
 def describe() -> str:
-    """The processor, how many, and the instruction sets that matter here."""
+    """The processor, how many, the instruction sets that matter here, and the one that pyseq uses."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -45,7 +47,8 @@ def describe() -> str:
         name, _, value = line.partition(":")
         values[name.strip()] = value.strip()
     features = [feature for feature in FEATURES if feature in values.get("flags", "").split()]
-    return f"{values.get('model name', platform.machine())} x {os.cpu_count()} ({', '.join(features)})"
+    name = values.get("model name", platform.machine())
+    return f"{name} x {os.cpu_count()} ({', '.join(features)}; pyseq: {pyseq.active_isa()})"
 
 
 def load() -> float | None:

@@ -68,6 +68,7 @@ class Case:
     phases: Sequence[Phase] = ()  # empty: no limit is known
     targets: Mapping[str, Target] = field(default_factory=dict)  # by precision class
     output: Callable[[Any], Array] = np.asarray  # of what a call returns
+    exact: Builder | None = None  # gives what results are compared with, in the reference engine's process
     tolerance: Mapping[str, float] = field(
         default_factory=lambda: {"float32": 1e-4, "bfloat16": 3e-2, "int8": 1e-1}
     )  # largest difference over the largest value

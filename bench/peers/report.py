@@ -8,7 +8,6 @@ from typing import Any
 from bench.peers.limits import Figures
 from bench.peers.verdict import Line, lines
 
-COMMAND = "python -m bench.peers.run --out bench/RESULTS.md"
 LIMIT_NAMES = {
     "float32": ("float32 multiply-add", "GFLOP/s"),
     "bfloat16": ("bfloat16 dot", "GFLOP/s"),
@@ -27,8 +26,9 @@ else the machine does.
 *ratio*: speed over the fastest library's in the same precision class (engines whose results differ too much do not
 count). *limit*: least time under the machine's limits over the time taken, with what sets it: arithmetic at peak, or
 every operand read once from the level that can hold it (recurrent weights once per step), phases that depend on each
-other added up. *target*: for one thread; with more, a row must also be 1.85 times as fast as with one thread, or reach
-85 % of the bandwidth where that is the bound. A dash: no figure.
+other added up. More than 100 % means that a nearer level held a part. *target*: for one thread; with more, a row must
+also be 1.85 times as fast as with one thread, or reach 85 % of the bandwidth where that is the bound. A dash: no
+figure.
 """
 
 
@@ -38,7 +38,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     compared = lines(result["rows"], limits)
     parts = [
         "# pyseq beside other libraries\n",
-        f"    {result.get('command', COMMAND)}\n",
+        f"    {result['command']}\n",
         _machine(result),
         EXPLANATION,
     ]

@@ -15,6 +15,8 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import shlex
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,7 +25,7 @@ from typing import Any
 from bench.peers import limits, machine
 from bench.peers.interleave import Row, measure_case
 from bench.peers.model import Workload
-from bench.peers.report import COMMAND, duration, markdown
+from bench.peers.report import duration, markdown
 from bench.peers.timing import Plan
 from bench.peers.worker import Worker
 from bench.peers.workloads import WORKLOADS
@@ -62,7 +64,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         raise SystemExit(f"--only {options.only}: no such case; workloads: {', '.join(WORKLOADS)}")
     result: dict[str, Any] = {
         "date": datetime.datetime.now().isoformat(timespec="minutes"),
-        "command": COMMAND,
+        "command": shlex.join(["python", "-m", "bench.peers.run", *sys.argv[1:]]),
         "machine": machine.describe(),
         "versions": machine.versions(),
         "load": machine.load(),
@@ -101,11 +103,14 @@ def _line(row: Row) -> str:
 
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The new rows in the places of the old ones; limits and date are the new ones'."""
+    """The new rows in the places of the old ones. All commands are told, and the best limits that any run saw."""
     fresh = {(row["workload"], row["case"], row["threads"]): row for row in new["rows"]}
     rows = [fresh.pop((row["workload"], row["case"], row["threads"]), row) for row in old["rows"]]
-    known = {int(threads): figures for threads, figures in {**old["limits"], **new["limits"]}.items()}
-    return {**new, "rows": rows + list(fresh.values()), "limits": known}
+    before = {int(threads): figures for threads, figures in old["limits"].items()}
+    command = f"{old['command']}\n    {new['command']}"
+    minutes = old["minutes"] + new["minutes"]
+    known = limits.best(before, new["limits"])
+    return {**new, "command": command, "minutes": minutes, "rows": rows + list(fresh.values()), "limits": known}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -38,9 +38,15 @@ class _Engines:
         if self.case is None:
             self.case = WORKLOADS[workload].build(case, threads)
         call = self.case.engines[engine]()
-        result = np.asarray(self.case.output(call()), np.float64).reshape(-1)
+        result = _compared(self.case.output(call()))
         self.calls[engine] = (call, estimate_seconds(call))
-        return np.ascontiguousarray(result[:: -(-result.size // MOST_COMPARED)])
+        return result
+
+    def exact(self, workload: str, case: str, threads: int) -> Array:
+        """Values that are more precise than any engine's."""
+        made = WORKLOADS[workload].build(case, threads)
+        assert made.exact is not None
+        return _compared(made.output(made.exact()()))
 
     def turn(self, engine: str) -> list[float]:
         """Samples of one turn."""
@@ -50,6 +56,11 @@ class _Engines:
         """Free the engines of a case."""
         self.case = None
         self.calls.clear()
+
+
+def _compared(result: Array) -> Array:
+    flat = np.asarray(result, np.float64).reshape(-1)
+    return np.ascontiguousarray(flat[:: max(1, -(-flat.size // MOST_COMPARED))])
 
 
 def _serve(pipe: Connection) -> None:
@@ -83,7 +94,7 @@ class Worker:
         other_end.close()
 
     def ask(self, question: str, *arguments: Any) -> Any:
-        """The answer to "build", "turn" or "forget". A process that died or hangs is replaced."""
+        """The answer to "build", "exact", "turn" or "forget". A process that died or hangs is replaced."""
         try:
             self._pipe.send((question, *arguments))
             if not self._pipe.poll(self._patience):

@@ -18,5 +18,5 @@ def first_array(result: Any) -> Array:
     while isinstance(result, tuple | list):
         result = result[0]
     if hasattr(result, "detach"):
-        result = result.detach().float().numpy()
+        result = (result.float() if result.dtype.itemsize < 4 else result).detach().numpy()
     return np.asarray(result)

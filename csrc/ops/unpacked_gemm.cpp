@@ -23,6 +23,8 @@ constexpr std::int64_t kMostTaskRows = 1536;
 constexpr std::int64_t kEnoughTasks = 16;
 constexpr std::int64_t kFewestRows = 96, kFewestColumns = 64;
 constexpr std::int64_t kTileRows = 12;
+/// Packing costs these more than reading b as it stands.
+constexpr std::int64_t kFewRows = 4;
 
 std::int64_t blocks_of(std::int64_t size, std::int64_t block) {
   return (size + block - 1) / block;
@@ -102,37 +104,54 @@ void pack_piece(const UnpackedGemm& product, const Part& part, std::int64_t begi
   kernels().pack_f32(&pack);
 }
 
+/// The arguments for rows [row, row + rows) and depth [begin, begin + depth), whose b stands packed in scratch.
+GemmF32 piece_of(const UnpackedGemm& product, const Part& part, std::int64_t row, std::int64_t rows, std::int64_t begin,
+                 std::int64_t depth) {
+  const bool last = begin + depth == product.k;
+  return {.m = rows,
+          .n = part.columns,
+          .k = depth,
+          .a = at(product.a, row, begin),
+          .lda = product.a.stride,
+          .b = nullptr,
+          .panel = kPanelColumns,
+          .epilogue = last ? part_of(product.epilogue, row, part.column) : GemmEpilogue{},
+          .c = product.c + row * product.ldc + part.column,
+          .ldc = product.ldc,
+          .accumulate = begin > 0};
+}
+
 /// Adds the piece of depth [begin, begin + depth), which stands in scratch, to the rows [row, row + rows).
 void multiply_piece(const UnpackedGemm& product, const Part& part, std::int64_t row, std::int64_t rows,
                     std::int64_t begin, std::int64_t depth, Scratch& scratch) {
-  const float* a = at(product.a, row, begin);
-  std::int64_t lda = product.a.stride;
+  GemmF32 piece = piece_of(product, part, row, rows, begin, depth);
+  piece.b = scratch.panels();
   if (product.a.transposed) {
     const TransposeF32 transpose{
-        .rows = depth, .columns = rows, .x = a, .x_stride = lda, .y = scratch.rows(), .y_stride = depth};
+        .rows = depth, .columns = rows, .x = piece.a, .x_stride = piece.lda, .y = scratch.rows(), .y_stride = depth};
     kernels().transpose_f32(&transpose);
-    a = scratch.rows();
-    lda = depth;
+    piece.a = scratch.rows();
+    piece.lda = depth;
   }
-  const bool last = begin + depth == product.k;
-  const GemmF32 piece{.m = rows,
-                      .n = part.columns,
-                      .k = depth,
-                      .a = a,
-                      .lda = lda,
-                      .b = scratch.panels(),
-                      .panel = kPanelColumns,
-                      .epilogue = last ? part_of(product.epilogue, row, part.column) : GemmEpilogue{},
-                      .c = product.c + row * product.ldc + part.column,
-                      .ldc = product.ldc,
-                      .accumulate = begin > 0};
   kernels().gemm_f32(&piece);
+}
+
+/// A piece for all rows of the task at once: few of them read it where it stands.
+void multiply_few_rows(const UnpackedGemm& product, const Part& part, std::int64_t begin, std::int64_t depth,
+                       Scratch& scratch) {
+  GemmRowMajorF32 piece{piece_of(product, part, part.row, part.rows, begin, depth), product.b.stride, scratch.panels()};
+  piece.product.b = at(product.b, begin, part.column);
+  kernels().gemm_row_major_f32(&piece);
 }
 
 void multiply_part(const UnpackedGemm& product, const Part& part, Scratch& scratch, const RunLimits& limits) {
   for (std::int64_t begin = 0; begin == 0 || begin < product.k; begin += kDepth) {
     const std::int64_t depth = std::min(kDepth, product.k - begin);
     limits.check();
+    if (product.m <= kFewRows && !product.a.transposed && !product.b.transposed) {
+      multiply_few_rows(product, part, begin, depth, scratch);
+      continue;
+    }
     pack_piece(product, part, begin, depth, scratch.panels());
     for (std::int64_t row = part.row; row < part.row + part.rows; row += kMostRows) {
       multiply_piece(product, part, row, std::min(kMostRows, part.row + part.rows - row), begin, depth, scratch);

@@ -89,6 +89,13 @@ struct PackF32 {
   float* panels;
 };
 
+/// gemm_f32 with product.b row-major [k, n], k at most 256: few rows read it where it stands, others pack it first.
+struct GemmRowMajorF32 {
+  GemmF32 product;
+  std::int64_t b_stride;
+  float* panels;  // memory for b in panels
+};
+
 /// y[columns, rows] = x[rows, columns].
 struct TransposeF32 {
   std::int64_t rows, columns;
@@ -105,6 +112,7 @@ struct TransposeF32 {
   X(gemm_int8, GemmInt8)                  \
   X(round_rows_bf16, RoundRowsBf16)       \
   X(quantize_rows_int8, QuantizeRowsInt8) \
+  X(gemm_row_major_f32, GemmRowMajorF32)  \
   X(pack_f32, PackF32)                    \
   X(transpose_f32, TransposeF32)
 

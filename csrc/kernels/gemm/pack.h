@@ -1,4 +1,4 @@
-// Operands of a product that stand row-major, laid out on the fly: pack_panels_f32 and transpose_f32.
+// Operands of a product that stand row-major: pack_f32 and transpose_f32 lay them out, gemm_row_major_f32 multiplies.
 #pragma once
 
 #include "kernels/gemm/args.h"
@@ -74,6 +74,40 @@ inline void pack_columns(const PackF32& p) {
 
 void pack_f32(const PackF32* args) {
   args->transposed ? pack_columns(*args) : pack_rows(*args);
+}
+
+/// The first columns, as many as few_rows_tiles takes, read where they stand. Returns how many that is.
+inline std::int64_t multiply_in_place(const GemmF32& g, std::int64_t b_stride) {
+  std::int64_t column = 0;
+  while (g.m <= kFewRows && column < g.n) {
+    const std::int64_t count = smaller(kMostPanels, (g.n - column) / kPanelWidth);
+    const Group* b = reinterpret_cast<const Group*>(g.b) + column;
+    const Group* panels[kMostPanels];
+    for (std::int64_t p = 0; p < count; ++p) panels[p] = b + p * kPanelWidth;
+    // What the tile knows as the width of a panel is the distance from one k to the next.
+    const std::int64_t done =
+        few_rows_tiles<Float32Product>(g.m, count,
+                                       {reinterpret_cast<const Group*>(g.a), g.lda, panels, b_stride, g.k,
+                                        reinterpret_cast<Group*>(g.c) + column, g.ldc, kPanelWidth, g.accumulate});
+    if (done == 0) break;
+    column += done * kPanelWidth;
+  }
+  if (column > 0) apply_epilogue(g.epilogue, {0, g.m, 0, column}, g.c, g.ldc);
+  return column;
+}
+
+void gemm_row_major_f32(const GemmRowMajorF32* args) {
+  GemmF32 rest = args->product;
+  const std::int64_t done = multiply_in_place(rest, args->b_stride);
+  if (done == rest.n) return;
+  rest.n -= done;
+  rest.b += done;
+  rest.c += done;
+  if (rest.epilogue.bias != nullptr) rest.epilogue.bias += done;
+  if (rest.epilogue.residual != nullptr) rest.epilogue.residual += done;
+  pack_rows({rest.k, rest.n, rest.b, args->b_stride, false, args->panels});
+  rest.b = args->panels;
+  gemm_f32(&rest);
 }
 
 }  // namespace

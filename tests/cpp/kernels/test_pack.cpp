@@ -115,5 +115,48 @@ TEST_CASE("gemm_f32 that accumulates chunk by chunk gives the bits of the whole 
   }
 }
 
+TEST_CASE("gemm_row_major_f32 gives the bits of the packed product") {
+  constexpr std::int64_t kDepth = 40, kGap = 3;
+  for (const std::int64_t n : {1, 16, 31, 32, 64, 100, 256, 300, 531}) {
+    const std::int64_t stride = n + kGap;
+    const Buffer a = random_values(7 * kDepth, 1), bias = random_values(n, 3), residual = random_values(7 * n, 4);
+    const Buffer b = random_values(kDepth * stride - kGap, 2);
+    for_each_tier([&](const KernelTable& table) {
+      Buffer panels(kDepth * padded(n));
+      const PackF32 pack{
+          .k = kDepth, .n = n, .b = b.data(), .stride = stride, .transposed = false, .panels = panels.data()};
+      table.pack_f32(&pack);
+      for (const std::int64_t m : {1, 2, 3, 4, 5, 7}) {
+        for (const bool accumulate : {false, true}) {
+          CAPTURE(n);
+          CAPTURE(m);
+          CAPTURE(accumulate);
+          Buffer expected = random_values(m * n, 5), c = expected, scratch(kDepth * padded(n), kNan);
+          GemmF32 args{.m = m,
+                       .n = n,
+                       .k = kDepth,
+                       .a = a.data(),
+                       .lda = kDepth,
+                       .b = panels.data(),
+                       .panel = 32,
+                       .epilogue = {.bias = bias.data(),
+                                    .activation = Activation::tanh,
+                                    .residual = residual.data(),
+                                    .residual_stride = n},
+                       .c = expected.data(),
+                       .ldc = n,
+                       .accumulate = accumulate};
+          table.gemm_f32(&args);
+          args.b = b.data();
+          args.c = c.data();
+          const GemmRowMajorF32 row_major{args, stride, scratch.data()};
+          table.gemm_row_major_f32(&row_major);
+          CHECK(same_bits(c, expected));
+        }
+      }
+    });
+  }
+}
+
 }  // namespace
 }  // namespace pyseq

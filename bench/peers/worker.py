@@ -123,9 +123,14 @@ class Worker:
 
 @contextmanager
 def _thread_variables(threads: int) -> Iterator[None]:
-    """Thread counts as the runtimes read them when they are loaded."""
+    """Thread counts as the runtimes read them when they are loaded, and how long their threads stay awake.
+
+    OpenBLAS's spin for 0.1 s after a call, which would slow down the engine that is timed next: 2^20 cycles are enough
+    to bridge the time between two calls.
+    """
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYSEQ_NUM_THREADS")
-    wanted = {**dict.fromkeys(names, str(threads)), "KMP_BLOCKTIME": "20", "PYTHONWARNINGS": "ignore"}
+    patience = {"KMP_BLOCKTIME": "20", "OPENBLAS_THREAD_TIMEOUT": "20"}
+    wanted = {**dict.fromkeys(names, str(threads)), **patience, "PYTHONWARNINGS": "ignore"}
     before = dict(os.environ)
     os.environ.update(wanted)
     try:

@@ -327,6 +327,17 @@ def test_results_are_compared_with_an_exact_one_where_the_case_has_it() -> None:
     assert [engine["agrees"] for engine in engines.values()] == [False, False]
 
 
+def test_a_process_that_dies_between_cases_does_not_end_the_run() -> None:
+    class Dying:
+        def ask(self, question: str, *_: Any) -> Any:
+            raise WorkerError(f"its process died on {question}")
+
+    case = WORKLOADS["linear"].build("1x512x2048", 1)
+    workers: Any = {"numpy": Dying()}
+    row = measure_case("linear", "1x512x2048", case, 1, workers, Plan(1, 1, 0))
+    assert row["engines"] == {"numpy": {"precision": "float32", "error": "its process died on build"}}
+
+
 def test_cases_are_chosen_by_workload_or_by_a_part_of_their_names() -> None:
     names = [f"{workload.name} {case}" for workload, case in run.selected("ctc_loss,lstm step", quick=True)]
     assert names == ["recurrent lstm step H512x2", "ctc_loss C32", "ctc_loss C5000"]

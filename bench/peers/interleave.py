@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,8 @@ def measure_case(workload: str, name: str, case: Case, threads: int, workers: Ma
     for engine, samples in _time(results, workers, engines, threads, plan).items():
         engines[engine].update(samples.summary())
     for worker in workers.values():
-        worker.ask("forget")
+        with suppress(WorkerError):  # it has been replaced by a process that holds nothing
+            worker.ask("forget")
     return {"workload": workload, "case": name, "threads": threads, "engines": engines}
 
 

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from pyseq.dim import Dim, TraceError
     from pyseq.exporting import Input, export
     from pyseq.loading import load
+    from pyseq.machine import MachineLimits, machine_limits
+    from pyseq.profiling import Profile
     from pyseq.program import Program
     from pyseq.state import State
     from pyseq.tensor import Buffer, Parameter, Tensor
@@ -54,13 +56,16 @@ _NAMES = {
     "Buffer": "pyseq.tensor",
     "Dim": "pyseq.dim",
     "Input": "pyseq.exporting",
+    "MachineLimits": "pyseq.machine",
     "Parameter": "pyseq.tensor",
+    "Profile": "pyseq.profiling",
     "Program": "pyseq.program",
     "State": "pyseq.state",
     "Tensor": "pyseq.tensor",
     "TraceError": "pyseq.dim",
     "export": "pyseq.exporting",
     "load": "pyseq.loading",
+    "machine_limits": "pyseq.machine",
     "repeat": "pyseq.control",
     "scan": "pyseq.control",
 }
@@ -91,8 +96,10 @@ __all__ = [
     "Error",
     "FormatError",
     "Input",
+    "MachineLimits",
     "OutOfRangeError",
     "Parameter",
+    "Profile",
     "Program",
     "ShapeError",
     "State",
@@ -107,6 +114,7 @@ __all__ = [
     "decode",
     "export",
     "load",
+    "machine_limits",
     "models",
     "nn",
     "num_threads",

@@ -7,7 +7,7 @@ import collections.abc
 import numpy
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'Hypothesis', 'KvCache', 'OutOfRangeError', 'PackedWeight', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'available_isas', 'build_info', 'call_op', 'compiled_isas', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'run_op', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'Hypothesis', 'KvCache', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'available_isas', 'build_info', 'call_op', 'compiled_isas', 'measure_peak', 'measure_read_bandwidth', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'run_op', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -314,6 +314,32 @@ class Session:
         """
         Bytes that the memory plans of this session hold.
         """
+class Profile:
+    """
+    What the runs of a thread take, op by op, between start() and stop().
+    """
+    def __init__(self, only: Program | None = None) -> None:
+        ...
+    def clear(self) -> None:
+        """
+        Forget what was collected.
+        """
+    def events(self) -> list[numpy.ndarray]:
+        """
+        Arrays with an entry per call: node, depth, start, seconds, flops, bytes.
+        """
+    def nodes(self) -> list[dict[str, typing.Any]]:
+        """
+        Function, op, module path and weight type of everything that ran.
+        """
+    def start(self) -> None:
+        """
+        Collect this thread's runs from now on.
+        """
+    def stop(self) -> None:
+        """
+        Collect no more.
+        """
 class DecodingOptions:
     """
     How to search; see pyseq.decode for what each option means.
@@ -464,6 +490,15 @@ def call_op(op: str, inputs: typing.Any, attributes: typing.Any, caches: typing.
 def compiled_isas() -> list[str]:
     """
     Instruction-set tiers in this build, lowest first.
+    """
+def measure_peak(dtype: str, seconds: typing.SupportsFloat | typing.SupportsIndex = 0.2) -> float:
+    """
+    Operations per second on values in registers, on all threads in use: multiply-adds of float32, dot
+    products of bfloat16 or int8, in the instructions of the tier in use.
+    """
+def measure_read_bandwidth(bytes_per_thread: typing.SupportsInt | typing.SupportsIndex, seconds: typing.SupportsFloat | typing.SupportsIndex = 0.2) -> float:
+    """
+    Bytes per second that all threads in use read together, each its own bytes over and over.
     """
 def num_threads() -> int:
     """

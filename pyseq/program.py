@@ -15,6 +15,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pyseq import _core
+from pyseq.profiling import Profile
 
 Array = NDArray[Any]
 HEADER_LENGTH_BYTES = 8  # of a safetensors file
@@ -112,6 +113,14 @@ class Program:
         """
         outputs, captures = self._session().run(function, inputs, state, list(capture), deadline, cancel, observe)
         return {**outputs, **captures}
+
+    def profile(self) -> Profile:
+        """Collects what runs of this program take, op by op, while a `with` block runs.
+
+        Returns:
+            a profile: `with program.profile() as profile: ...`, then `profile.table()`, `.rows()`, `.save_trace(file)`.
+        """
+        return Profile(self._core)
 
     def new_state(self, rows: int) -> _core.State:
         """State for a number of sequences: zero carries, empty caches."""

@@ -1,5 +1,6 @@
 // The extension module pyseq._core. Nothing outside of this folder knows pybind11.
 #include "bind/bind.h"
+#include "bind/profile.h"
 
 PYBIND11_MODULE(_core, module) {
   module.doc() = "The C++ core of pyseq.";
@@ -11,6 +12,8 @@ PYBIND11_MODULE(_core, module) {
   pyseq::bind_ops(module);
   pyseq::bind_safetensors(module);
   pyseq::bind_program(module);
+  pyseq::bind_profile(module);
+  pyseq::bind_machine_limits(module);
   pyseq::bind_decode(module);
   pyseq::bind_translator(module);
 }

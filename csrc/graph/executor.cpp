@@ -54,7 +54,12 @@ void Executor::run_op(const CompiledNode& node, const PlannedNode& planned, Fram
   for (const int cache : node.caches) caches_.push_back(state_.caches[cache].get());
   scratch_.reset();
   OpCall call{{node.label, inputs_, caches_, node.attrs ? *node.attrs : *planned.attrs}, outputs_, scratch_, limits_};
-  node.op->forward(call);
+  if (profile_ != nullptr) {
+    const auto span = profile_->op(frame.function(), node, call);
+    node.op->forward(call);
+  } else {
+    node.op->forward(call);
+  }
   if (observe_) observe_({node.op->name, node.label, inputs_, outputs_});
 }
 
@@ -62,6 +67,8 @@ void Executor::run_loop_node(const CompiledNode& node, const PlannedNode& planne
   std::vector<Tensor> inputs, outputs;
   for (const Operand& operand : node.inputs) inputs.push_back(read(frame, operand));
   for (const int slot : planned.slots) outputs.push_back(frame.slot(slot));
+  std::optional<ProfileRecorder::Span> span;
+  if (profile_ != nullptr) span.emplace(profile_->loop(frame.function(), node));
   run_loop(node, *planned.loop, inputs, outputs, frame.memory() + planned.loop_offset, *this);
 }
 

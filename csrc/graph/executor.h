@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "graph/compile.h"
 #include "graph/plan.h"
+#include "graph/profile_recorder.h"
 #include "graph/state_impl.h"
 
 namespace pyseq {
@@ -33,8 +34,15 @@ class Frame {
 
 class Executor {
  public:
-  Executor(const CompiledProgram& program, const StateView& state, Arena& scratch, const RunOptions& options)
-      : program_(program), state_(state), scratch_(scratch), limits_(options.limits), observe_(options.observe) {}
+  /// `profile` may be null.
+  Executor(const CompiledProgram& program, const StateView& state, Arena& scratch, const RunOptions& options,
+           ProfileRecorder* profile = nullptr)
+      : program_(program),
+        state_(state),
+        scratch_(scratch),
+        limits_(options.limits),
+        observe_(options.observe),
+        profile_(profile) {}
 
   /// Runs all nodes; the frame's inputs are set. Appends to caches in place.
   void run(Frame& frame);
@@ -53,6 +61,7 @@ class Executor {
   Arena& scratch_;
   const RunLimits& limits_;
   const std::function<void(const ObservedOp&)>& observe_;
+  ProfileRecorder* const profile_;
   Tensor absent_;
   // Arguments of the op that runs, kept so that their memory is reused.
   std::vector<Tensor> inputs_, outputs_;

@@ -110,6 +110,12 @@ RunResult Session::run(std::string_view name, const NamedTensors& given, State* 
   const int index = compiled.function_index.find(name)->second;
   const CompiledFunction& function = compiled.functions[index];
   options.limits.check();
+  std::optional<ProfileRecorder> profile;
+  std::optional<ProfileRecorder::Span> span;
+  if (Profile* active = ProfileRecorder::active(*impl_->program)) {
+    profile.emplace(*active, impl_->program);
+    span.emplace(profile->function(function));
+  }
 
   const std::vector<Tensor> inputs = collect_arguments(function, given);
   check_arguments(function, inputs);
@@ -125,7 +131,7 @@ RunResult Session::run(std::string_view name, const NamedTensors& given, State* 
   for (std::size_t i = 0; i < inputs.size(); ++i) frame.slot(static_cast<int>(i)) = inputs[i];
 
   StateTransaction transaction(function, state_impl);
-  Executor executor(compiled, view, impl_->scratch, options);
+  Executor executor(compiled, view, impl_->scratch, options, profile ? &*profile : nullptr);
   with_team([&] { executor.run(frame); });
 
   RunResult result;

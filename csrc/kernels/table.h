@@ -6,13 +6,20 @@
 #include "kernels/attention/args.h"
 #include "kernels/ctc/args.h"
 #include "kernels/gemm/args.h"
+#include "kernels/limits/args.h"
 #include "kernels/pointwise/args.h"
 #include "kernels/recurrent/args.h"
 #include "kernels/rowwise/args.h"
 
 namespace pyseq {
 
-struct KernelTable : AttentionKernels, CtcKernels, GemmKernels, PointwiseKernels, RecurrentKernels, RowwiseKernels {
+struct KernelTable : AttentionKernels,
+                     CtcKernels,
+                     GemmKernels,
+                     LimitsKernels,
+                     PointwiseKernels,
+                     RecurrentKernels,
+                     RowwiseKernels {
   const char* isa;
 };
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import pyseq
-from pyseq.cli import bench, inspect, quantize, run
+from pyseq.cli import bench, inspect, profile, quantize, run
 
 app = typer.Typer(
     name="pyseq",
@@ -22,6 +22,7 @@ app.command("run")(run.run)
 app.command("inspect")(inspect.inspect)
 app.command("quantize")(quantize.quantize)
 app.command("bench")(bench.bench)
+app.command("profile")(profile.profile)
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130

@@ -7,12 +7,15 @@ import json
 import sys
 from dataclasses import asdict
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import pyseq
 from pyseq.cli.table import print_table
+
+if TYPE_CHECKING:
+    from pyseq import MachineLimits
 
 
 class Format(str, Enum):
@@ -29,8 +32,10 @@ def bench(
     budget: Annotated[float, typer.Option(min=0.0, help="Seconds per case.")] = 0.3,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to use (default: CPUs usable).")] = None,
     isa: Annotated[str | None, typer.Option(help="Instruction-set tier to use (default: the best).")] = None,
+    limits: Annotated[bool, typer.Option("--limits", help="Show what the machine can do at most, no ops.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="With --limits: measure them again.")] = False,
 ) -> None:
-    """Measure ops: median time of a call, GFLOP/s and GB/s."""
+    """Measure ops: median time of a call, GFLOP/s and GB/s. Or, with --limits, the machine itself."""
     from pyseq.bench.cases import CASES
     from pyseq.bench.timing import measure
 
@@ -38,6 +43,9 @@ def bench(
         pyseq.set_num_threads(threads)
     if isa is not None:
         pyseq.set_isa(isa)
+    if limits:
+        print_limits([pyseq.machine_limits(count, fresh=fresh) for count in sorted({1, pyseq.num_threads()})], output)
+        return
     known = sorted({case.op for case in CASES})
     for name in ops or []:
         if name not in known:
@@ -69,3 +77,23 @@ def print_measurements(measured: list[dict[str, Any]], output: Format) -> None:
         for figures in measured
     ]
     print_table(["op", "case", "us", "GFLOP/s", "GB/s"], rows)
+
+
+def print_limits(measured: list[MachineLimits], output: Format) -> None:
+    """Peaks and bandwidths, a column per number of threads."""
+    if output is Format.json:
+        print(json.dumps([asdict(limits) for limits in measured]))
+        return
+    header = ["limit", "unit", *(f"threads={limits.threads}" for limits in measured)]
+    rows = [
+        [f"peak {dtype}", "GFLOP/s", *(f"{limits.peak[dtype]:.1f}" for limits in measured)]
+        for dtype in measured[0].peak
+    ] + [
+        [f"read {level}", "GB/s", *(f"{limits.bandwidth[level]:.1f}" for limits in measured)]
+        for level in measured[0].bandwidth
+    ]
+    if output is Format.csv:
+        csv.writer(sys.stdout).writerows([header, *rows])
+        return
+    print(f"cpu={measured[0].cpu} isa={measured[0].isa}", file=sys.stderr)
+    print_table(header, rows)

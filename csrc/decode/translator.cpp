@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/threads.h"
+#include "decode/session_pool.h"
 #include "decode/translator_task.h"
 
 namespace pyseq {
@@ -85,7 +86,8 @@ Translator Translator::load(const std::filesystem::path& file, const LoadOptions
   return Translator(Program::load(file, options));
 }
 
-Translator::Translator(std::shared_ptr<const Program> program) : program_(std::move(program)) {
+Translator::Translator(std::shared_ptr<const Program> program)
+    : program_(std::move(program)), sessions_(std::make_shared<SessionPool>(program_)) {
   TranslatorTask task = parse_translator_task(program_->task());
   source_ = require_vocabulary(*program_, task.source_vocabulary);
   target_ = require_vocabulary(*program_, task.target_vocabulary);
@@ -128,7 +130,8 @@ std::vector<std::vector<Translation>> Translator::translate_batch(
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return sources[a].size() > sources[b].size(); });
 
-  Session session(program_);
+  SessionPool::Lease lease(*sessions_);
+  Session& session = *lease;
   const auto batch_size =
       static_cast<std::size_t>(std::clamp<std::int64_t>(kMaxRows / complete.beam_size, 1, kMaxSources));
   for (std::size_t begin = 0; begin < order.size(); begin += batch_size) {
@@ -164,7 +167,8 @@ Translation Translator::score(std::string_view source, std::string_view target, 
   const Ids ids = encode_source(source);
   if (ids.empty()) throw ValueError("score: the source is empty, the model says nothing about its translations");
   const Ids* const batch[] = {&ids};
-  Session session(program_);
+  SessionPool::Lease lease(*sessions_);
+  Session& session = *lease;
   ProgramStepModel model(session, encode(session, batch, limits));
   std::vector<Hypothesis> scores = pyseq::score(model, marks_, {target_->encode(target)}, length_penalty, true, limits);
   return to_translation(std::move(scores[0]), *target_, static_cast<std::int64_t>(ids.size()));

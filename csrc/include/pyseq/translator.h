@@ -11,6 +11,8 @@
 
 namespace pyseq {
 
+class SessionPool;
+
 struct Translation : Hypothesis {
   std::string text;
   std::vector<std::string> tokens;
@@ -43,6 +45,7 @@ class Translator {
   std::vector<std::int64_t> encode_source(std::string_view text) const;
 
   std::shared_ptr<const Program> program_;
+  std::shared_ptr<SessionPool> sessions_;
   std::shared_ptr<const Vocabulary> source_, target_;
   Marks marks_;
   std::vector<std::int64_t> source_suffix_;  // ids appended to every source

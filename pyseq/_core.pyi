@@ -326,7 +326,7 @@ class Profile:
         """
     def events(self) -> list[numpy.ndarray]:
         """
-        Arrays with an entry per call: node, depth, start, seconds, flops, bytes.
+        Arrays with an entry per call: node, depth, start, seconds, overhead, flops, bytes.
         """
     def nodes(self) -> list[dict[str, typing.Any]]:
         """

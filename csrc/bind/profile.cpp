@@ -64,6 +64,7 @@ py::typing::List<py::array> events(PyProfile& self) {
   columns.append(column<std::int64_t>(all, [](const ProfileEvent& event) { return event.depth; }));
   columns.append(column<double>(all, [](const ProfileEvent& event) { return event.start; }));
   columns.append(column<double>(all, [](const ProfileEvent& event) { return event.seconds; }));
+  columns.append(column<double>(all, [](const ProfileEvent& event) { return event.overhead; }));
   columns.append(column<double>(all, [](const ProfileEvent& event) { return event.flops; }));
   columns.append(column<double>(all, [](const ProfileEvent& event) { return event.bytes; }));
   return columns;
@@ -97,7 +98,7 @@ void bind_profile(py::module_& module) {
           },
           "Forget what was collected.")
       .def("nodes", nodes, "Function, op, module path and weight type of everything that ran.")
-      .def("events", events, "Arrays with an entry per call: node, depth, start, seconds, flops, bytes.");
+      .def("events", events, "Arrays with an entry per call: node, depth, start, seconds, overhead, flops, bytes.");
 }
 
 }  // namespace pyseq

@@ -87,25 +87,29 @@ int ProfileRecorder::number(const CompiledFunction& function, const CompiledNode
 }
 
 ProfileRecorder::Span ProfileRecorder::function(const CompiledFunction& function) {
-  return {*this, number(function, nullptr), {}};
+  const double begin = profile_.now();
+  return {*this, begin, number(function, nullptr), {}};
 }
 
 ProfileRecorder::Span ProfileRecorder::loop(const CompiledFunction& function, const CompiledNode& node) {
-  return {*this, number(function, &node), {}};
+  const double begin = profile_.now();
+  return {*this, begin, number(function, &node), {}};
 }
 
 ProfileRecorder::Span ProfileRecorder::op(const CompiledFunction& function, const CompiledNode& node,
                                           const OpArgs& args) {
-  return {*this, number(function, &node), cost_of(node, args)};
+  const double begin = profile_.now();
+  return {*this, begin, number(function, &node), cost_of(node, args)};
 }
 
-ProfileRecorder::Span::Span(ProfileRecorder& recorder, int node, OpCost cost)
+ProfileRecorder::Span::Span(ProfileRecorder& recorder, double begin, int node, OpCost cost)
     : recorder_(&recorder), event_(recorder.profile_.events_.size()) {
   Profile& profile = recorder.profile_;
-  profile.events_.push_back(
-      {.node = node, .depth = profile.depth_, .start = 0, .seconds = 0, .flops = cost.flops, .bytes = cost.bytes});
+  profile.events_.push_back({.node = node, .depth = profile.depth_, .flops = cost.flops, .bytes = cost.bytes});
   ++profile.depth_;
-  profile.events_.back().start = profile.now();  // last, so that the list's growth is not counted
+  ProfileEvent& event = profile.events_.back();
+  event.start = profile.now();  // last, so that the list's growth is not counted
+  event.overhead = event.start - begin;
 }
 
 ProfileRecorder::Span::~Span() {

@@ -28,7 +28,8 @@ class ProfileRecorder {
 
    private:
     friend class ProfileRecorder;
-    Span(ProfileRecorder& recorder, int node, OpCost cost);
+    /// `begin`: Profile::now() before the node and the cost were looked up.
+    Span(ProfileRecorder& recorder, double begin, int node, OpCost cost);
     ProfileRecorder* recorder_;
     std::size_t event_;
   };

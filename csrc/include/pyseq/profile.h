@@ -35,11 +35,12 @@ struct ProfileEvent {
   int depth = 0;
   double start = 0;             // seconds since the profile was made
   double seconds = 0;           // what it took, inner events included
+  double overhead = 0;          // seconds before `start` that collecting took: part of the events around this one
   double flops = 0, bytes = 0;  // as the op declares them; 0 for loops and functions
 };
 
-/// Collects events of the runs that happen under a ProfileScope. A run costs about a microsecond per op more than
-/// without; outside of a scope profiling costs one branch per op.
+/// Collects events of the runs that happen under a ProfileScope. A run costs a fraction of a microsecond per op more
+/// than without; outside of a scope profiling costs one branch per op.
 class Profile {
  public:
   /// Collects runs of any program, or of `only`.

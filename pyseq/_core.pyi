@@ -198,14 +198,15 @@ class Program:
     A model as one file; shared by any number of sessions and threads.
     """
     @staticmethod
-    def load(path: os.PathLike[str] | str | bytes, mmap: bool = True, dtype: str | None = None) -> Program:
+    def load(path: os.PathLike[str] | str | bytes, mmap: bool = True, dtype: str | None = None, optimize: bool = True) -> Program:
         """
         Open a program file, mapped into memory unless mmap is False.
 
-        `dtype`: storage type of weights that products read; None leaves them as the file has them.
+        `dtype`: storage type of weights that products read; None leaves them as the file has them. `optimize`: run
+        the compile passes.
         """
     @staticmethod
-    def parse(bytes: bytes, dtype: str | None = None) -> Program:
+    def parse(bytes: bytes, dtype: str | None = None, optimize: bool = True) -> Program:
         """
         The program in the bytes of a file (which are copied).
         """

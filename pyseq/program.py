@@ -39,7 +39,9 @@ class Program:
         self._sessions = threading.local()
 
     @classmethod
-    def load(cls, file: str | PathLike[str], *, mmap: bool = True, dtype: str | None = None) -> Program:
+    def load(
+        cls, file: str | PathLike[str], *, mmap: bool = True, dtype: str | None = None, optimize: bool = True
+    ) -> Program:
         """Open a program file.
 
         Args:
@@ -48,22 +50,23 @@ class Program:
                 may cut short).
             dtype: storage type of the weights that products read: "float32", "bfloat16" or "int8" (symmetric, one scale
                 per output channel; inputs are quantised row by row). None leaves them as the file has them.
+            optimize: run the compile passes: the same results with fewer and larger ops. False: the ops of the file.
 
         Raises:
             FormatError: what is wrong with the file. ArgumentError: an unknown dtype, or a weight that it cannot hold.
         """
-        return cls(_core.Program.load(Path(file), mmap, dtype), Path(file))
+        return cls(_core.Program.load(Path(file), mmap, dtype, optimize), Path(file))
 
     @classmethod
-    def parse(cls, content: bytes, *, dtype: str | None = None) -> Program:
-        """The program in the bytes of a file; `dtype` as for `load`."""
-        return cls(_core.Program.parse(content, dtype), content)
+    def parse(cls, content: bytes, *, dtype: str | None = None, optimize: bool = True) -> Program:
+        """The program in the bytes of a file; `dtype` and `optimize` as for `load`."""
+        return cls(_core.Program.parse(content, dtype, optimize), content)
 
-    def with_dtype(self, dtype: str | None) -> Program:
-        """The same program with weights of another storage type; `dtype` as for `load`."""
+    def with_dtype(self, dtype: str | None, *, optimize: bool = True) -> Program:
+        """The same program with weights of another storage type; `dtype` and `optimize` as for `load`."""
         if isinstance(self._content, bytes):
-            return Program.parse(self._content, dtype=dtype)
-        return Program.load(self._content, dtype=dtype)
+            return Program.parse(self._content, dtype=dtype, optimize=optimize)
+        return Program.load(self._content, dtype=dtype, optimize=optimize)
 
     def save(self, file: str | PathLike[str]) -> None:
         """Write the program file: beside the target first, then renamed."""
@@ -149,7 +152,7 @@ class Program:
 
     @property
     def functions(self) -> list[dict[str, Any]]:
-        """Name, inputs, outputs and nodes of every function, bodies of loops included."""
+        """Name, inputs, outputs and nodes (after the compile passes) of every function, bodies of loops included."""
         return list(self._core.functions)
 
     @property

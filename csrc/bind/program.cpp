@@ -27,21 +27,22 @@ std::shared_ptr<Program> without_const(const std::shared_ptr<const Program>& pro
   return std::const_pointer_cast<Program>(program);
 }
 
-LoadOptions load_options(bool mmap, const std::optional<std::string>& dtype) {
-  LoadOptions options{.mmap = mmap, .dtype = std::nullopt};
+LoadOptions load_options(bool mmap, const std::optional<std::string>& dtype, bool optimize) {
+  LoadOptions options{.mmap = mmap, .dtype = std::nullopt, .optimize = optimize};
   if (dtype) options.dtype = storage_type("program", *dtype);
   return options;
 }
 
-std::shared_ptr<Program> load(const std::filesystem::path& path, bool mmap, const std::optional<std::string>& dtype) {
-  const LoadOptions options = load_options(mmap, dtype);
+std::shared_ptr<Program> load(const std::filesystem::path& path, bool mmap, const std::optional<std::string>& dtype,
+                              bool optimize) {
+  const LoadOptions options = load_options(mmap, dtype, optimize);
   const py::gil_scoped_release no_gil;
   return without_const(Program::load(path, options));
 }
 
-std::shared_ptr<Program> parse(const py::bytes& bytes, const std::optional<std::string>& dtype) {
+std::shared_ptr<Program> parse(const py::bytes& bytes, const std::optional<std::string>& dtype, bool optimize) {
   const std::string_view text = bytes;
-  const LoadOptions options = load_options(true, dtype);
+  const LoadOptions options = load_options(true, dtype, optimize);
   const py::gil_scoped_release no_gil;
   return without_const(Program::parse(std::as_bytes(std::span(text)), nullptr, options));
 }
@@ -92,9 +93,12 @@ DictList tensors_to_python(const Program& program) {
 void bind_program_class(py::module_& module) {
   ProgramClass(module, "Program", "A model as one file; shared by any number of sessions and threads.")
       .def_static("load", load, py::arg("path"), py::arg("mmap") = true, py::arg("dtype") = py::none(),
+                  py::arg("optimize") = true,
                   "Open a program file, mapped into memory unless mmap is False.\n\n"
-                  "`dtype`: storage type of weights that products read; None leaves them as the file has them.")
-      .def_static("parse", parse, py::arg("bytes"), py::arg("dtype") = py::none(),
+                  "`dtype`: storage type of weights that products read; None leaves them as the file has them. "
+                  "`optimize`: run\n"
+                  "the compile passes.")
+      .def_static("parse", parse, py::arg("bytes"), py::arg("dtype") = py::none(), py::arg("optimize") = true,
                   "The program in the bytes of a file (which are copied).")
       .def_property_readonly("function_names", &Program::function_names, "Names of the public functions.")
       .def_property_readonly("functions", functions_to_python,

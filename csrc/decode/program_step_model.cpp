@@ -33,7 +33,7 @@ Tensor select_head(const Tensor& weights, int head) {
 
 ProgramStepModel::ProgramStepModel(Session& session, State state, std::optional<AttentionSource> attention)
     : session_(session), state_(std::move(state)), source_(std::move(attention)) {
-  session_.program().function("step");  // ValueError: a program that cannot decode
+  session_.program().check_function("step");  // ValueError: a program that cannot decode
   if (source_ && source_->head < -1) {
     throw ValueError("attention: head is " + std::to_string(source_->head) + ", expected -1 (mean) or more");
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "graph/passes/rewrite.h"
 #include "graph/weights.h"
 #include "io/loop_ops.h"
 
@@ -17,10 +18,6 @@ using Kind = ValueRef::Kind;
 
 std::string_view label_of(const NodeSpec& node) {
   return node.name.empty() ? std::string_view(node.op) : std::string_view(node.name);
-}
-
-bool is_loop(const NodeSpec& node) {
-  return node.op == "scan" || node.op == "repeat";
 }
 
 void insert_sorted(std::vector<int>& set, int value) {
@@ -43,11 +40,13 @@ void announce_packed_weights(const ProgramSpec& spec, WeightStore& weights) {
   }
 }
 
+using ValueUses = std::vector<std::vector<int>>;  // [function][value]
+
 /// Compiles one function.
 class FunctionCompiler {
  public:
-  FunctionCompiler(const ProgramSpec& program, const FunctionSpec& spec, WeightStore& weights)
-      : program_(program), spec_(spec), weights_(weights) {}
+  FunctionCompiler(const ProgramSpec& program, const FunctionSpec& spec, const ValueUses& uses, WeightStore& weights)
+      : program_(program), spec_(spec), uses_(uses), weights_(weights) {}
 
   CompiledFunction compile() {
     result_.name = spec_.name;
@@ -177,9 +176,21 @@ class FunctionCompiler {
       loop.kind = LoopDef::Kind::repeat;
       loop.max_steps = max_steps(node);
     }
-    for (const ValueRef& ref : node.inputs) compiled.inputs.push_back(operand(ref));
+    for (const ValueRef& ref : node.inputs) compiled.inputs.push_back(loop_operand(ref, loop, compiled.inputs.size()));
     compiled.outputs = node.outputs;
     return compiled;
+  }
+
+  /// A constant that no step reads (its users read the weight itself) is there for its shape alone.
+  Operand loop_operand(const ValueRef& ref, const LoopDef& loop, std::size_t index) {
+    const std::size_t first_const = loop.xs + loop.states;
+    const bool is_const = index >= first_const && index < first_const + loop.consts;
+    if (ref.kind != Kind::weight || !is_const) return operand(ref);
+    const bool is_read = uses_[loop.body][index] > 0 || (loop.until >= 0 && uses_[loop.until][index] > 0);
+    if (is_read) return operand(ref);
+    const TensorInfo& info = program_.weights[ref.index].info;
+    const DType dtype = info.panel_gates > 0 ? DType::float32 : info.dtype;
+    return {ref, Tensor::meta(dtype, Shape(info.shape))};
   }
 
   DimExpr max_steps(const NodeSpec& node) {
@@ -209,6 +220,7 @@ class FunctionCompiler {
 
   const ProgramSpec& program_;
   const FunctionSpec& spec_;
+  const ValueUses& uses_;
   WeightStore& weights_;
   CompiledFunction result_;
 };
@@ -220,9 +232,14 @@ CompiledProgram compile_program(const ProgramSpec& spec, std::optional<DType> st
   announce_packed_weights(spec, weights);
   CompiledProgram program;
   program.states = spec.states;
+  ValueUses uses;
+  for (const FunctionSpec& function : spec.functions) uses.push_back(count_uses(function));
   for (const FunctionSpec& function : spec.functions) {
     program.function_index.emplace(function.name, static_cast<int>(program.functions.size()));
-    program.functions.push_back(FunctionCompiler(spec, function, weights).compile());
+    program.functions.push_back(FunctionCompiler(spec, function, uses, weights).compile());
+  }
+  for (int weight = 0; weight < static_cast<int>(spec.weights.size()); ++weight) {
+    if (weights.is_replaced(weight)) program.replaced_weights.push_back(weight);
   }
   return program;
 }

@@ -74,6 +74,7 @@ struct CompiledProgram {
   std::vector<CompiledFunction> functions;  // as ProgramSpec::functions
   std::vector<StateInfo> states;
   std::map<std::string, int, std::less<>> function_index;
+  std::vector<int> replaced_weights;  // those that are read in another layout only, or not at all
 };
 
 /// `storage`: of weights that ops read packed; absent: as the file has them. ValueError: a weight that it cannot hold.

@@ -4,7 +4,9 @@
 #include "base/packing.h"
 #include "graph/inspect.h"
 #include "graph/output_types.h"
+#include "graph/passes/pass.h"
 #include "graph/program_impl.h"
+#include "io/files.h"
 #include "io/program_file.h"
 #include "io/safetensors.h"
 
@@ -39,14 +41,34 @@ const char* state_kind_name(StateKind kind) {
   return "unknown";
 }
 
-Program::Impl::Impl(ProgramSpec program_spec, const LoadOptions& options)
-    : spec(std::move(program_spec)), compiled(compile_program(spec, checked_storage(options))) {
-  const auto outputs = describe_outputs(compiled);
-  for (std::size_t i = 0; i < spec.functions.size(); ++i) {
-    functions.push_back(describe_function(spec, spec.functions[i]));
-    functions[i].outputs = outputs[i];
-  }
+Program::Impl::Impl(ProgramSpec program_spec, const LoadOptions& options) : spec(std::move(program_spec)) {
+  const std::optional<DType> storage = checked_storage(options);
   for (const WeightSpec& weight : spec.weights) tensors.push_back(weight.info);
+  if (options.optimize) optimize(spec);
+  compiled = compile_program(spec, storage);
+}
+
+void Program::Impl::drop_replaced_weights(std::span<const std::byte> mapped) const {
+  for (const int weight : compiled.replaced_weights) {
+    // Folded constants are not in the file.
+    if (weight >= static_cast<int>(tensors.size())) continue;
+    const Tensor& tensor = spec.weights[weight].tensor;
+    const auto* begin = static_cast<const std::byte*>(tensor.raw());
+    // A tensor that the file does not align is a copy outside of it.
+    const bool is_mapped = begin >= mapped.data() && begin + tensor.num_bytes() <= mapped.data() + mapped.size();
+    if (is_mapped) drop_pages({begin, tensor.num_bytes()});
+  }
+}
+
+const std::vector<FunctionInfo>& Program::Impl::functions() const {
+  std::call_once(described_, [&] {
+    const auto outputs = describe_outputs(compiled);
+    for (std::size_t i = 0; i < spec.functions.size(); ++i) {
+      functions_.push_back(describe_function(spec, spec.functions[i]));
+      functions_[i].outputs = outputs[i];
+    }
+  });
+  return functions_;
 }
 
 std::shared_ptr<const Program> Program::Impl::make(ProgramSpec spec, const LoadOptions& options) {
@@ -59,7 +81,9 @@ Program::~Program() = default;
 std::shared_ptr<const Program> Program::load(const std::filesystem::path& file, const LoadOptions& options) {
   const FileBytes content = open_file(file, options.mmap);
   try {
-    return parse(content.bytes, content.owner, options);
+    auto program = parse(content.bytes, content.owner, options);
+    if (options.mmap) program->impl().drop_replaced_weights(content.bytes);
+    return program;
   } catch (const FormatError& error) {
     throw FormatError(file.string() + ": " + error.what());
   }
@@ -78,7 +102,7 @@ std::shared_ptr<const Program> Program::parse(std::span<const std::byte> bytes, 
 
 std::vector<std::string> Program::function_names() const {
   std::vector<std::string> names;
-  for (const FunctionInfo& function : impl_->functions) {
+  for (const FunctionSpec& function : impl_->spec.functions) {
     if (function.is_public) names.push_back(function.name);
   }
   return names;
@@ -86,18 +110,21 @@ std::vector<std::string> Program::function_names() const {
 
 bool Program::has_function(std::string_view name) const {
   const auto found = impl_->compiled.function_index.find(name);
-  return found != impl_->compiled.function_index.end() && impl_->functions[found->second].is_public;
+  return found != impl_->compiled.function_index.end() && impl_->spec.functions[found->second].is_public;
+}
+
+void Program::check_function(std::string_view name) const {
+  if (has_function(name)) return;
+  throw ValueError("the program has no function \"" + std::string(name) + "\"; it has " + join(function_names()));
 }
 
 const FunctionInfo& Program::function(std::string_view name) const {
-  if (!has_function(name)) {
-    throw ValueError("the program has no function \"" + std::string(name) + "\"; it has " + join(function_names()));
-  }
-  return impl_->functions[impl_->compiled.function_index.find(name)->second];
+  check_function(name);
+  return impl_->functions()[impl_->compiled.function_index.find(name)->second];
 }
 
 const std::vector<FunctionInfo>& Program::functions() const {
-  return impl_->functions;
+  return impl_->functions();
 }
 
 const std::vector<StateInfo>& Program::state() const {
@@ -136,9 +163,10 @@ std::vector<std::string> Program::vocabulary_names() const {
 
 Tensor Program::tensor(std::string_view name) const {
   const auto& weights = impl_->spec.weights;
+  const auto end = weights.begin() + static_cast<std::ptrdiff_t>(impl_->tensors.size());
   const auto found =
-      std::find_if(weights.begin(), weights.end(), [&](const WeightSpec& weight) { return weight.info.name == name; });
-  if (found == weights.end()) throw ValueError("the program has no tensor \"" + std::string(name) + "\"");
+      std::find_if(weights.begin(), end, [&](const WeightSpec& weight) { return weight.info.name == name; });
+  if (found == end) throw ValueError("the program has no tensor \"" + std::string(name) + "\"");
   return found->tensor.is_packed() ? unpack_weight(found->tensor) : found->tensor;
 }
 

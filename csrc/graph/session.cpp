@@ -106,7 +106,7 @@ std::size_t Session::workspace_bytes() const {
 
 RunResult Session::run(std::string_view name, const NamedTensors& given, State* state, const RunOptions& options) {
   const CompiledProgram& compiled = impl_->program->impl().compiled;
-  impl_->program->function(name);  // ValueError: there is no such function, or it is not public
+  impl_->program->check_function(name);
   const int index = compiled.function_index.find(name)->second;
   const CompiledFunction& function = compiled.functions[index];
   options.limits.check();

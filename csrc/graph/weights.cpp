@@ -3,6 +3,13 @@
 #include "base/packing.h"
 
 namespace pyseq {
+namespace {
+
+// Tensors up to this size are copied. Reading a bias in a mapped file would map up to 2 MB around it: weights that are
+// there in another layout already.
+constexpr std::size_t kCopiedBytes = std::size_t{64} << 10;
+
+}  // namespace
 
 void WeightStore::want_packed(int weight, int gates) {
   if (gates > 0 && can_pack(weight, gates)) wanted_[{weight, gates}] = true;
@@ -20,9 +27,12 @@ Tensor WeightStore::operand(int weight, const InputDef& input) {
 
 Tensor WeightStore::row_major(int weight) {
   const Tensor& stored = weights_[weight].tensor;
-  if (!stored.is_packed()) return stored;
+  if (!stored.is_packed() && stored.num_bytes() > kCopiedBytes) {
+    used_as_stored_.insert(weight);
+    return stored;
+  }
   Tensor& tensor = made_[{weight, 0}];
-  if (!tensor.defined()) tensor = unpack_weight(stored);
+  if (!tensor.defined()) tensor = stored.is_packed() ? unpack_weight(stored) : stored.copy();
   return tensor;
 }
 
@@ -41,7 +51,10 @@ DType WeightStore::storage_of(int weight) const {
 Tensor WeightStore::packed(int weight, int gates) {
   const Tensor& stored = weights_[weight].tensor;
   const DType storage = storage_of(weight);
-  if (stored.panel_gates() == gates && stored.dtype() == storage) return stored;
+  if (stored.panel_gates() == gates && stored.dtype() == storage) {
+    used_as_stored_.insert(weight);
+    return stored;
+  }
   Tensor& tensor = made_[{weight, gates}];
   if (tensor.defined()) return tensor;
   try {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,8 @@ class WeightStore {
   /// that cannot be packed stays row-major: the op's own shape rule then says what is wrong with it.
   Tensor operand(int weight, const InputDef& input);
   Tensor row_major(int weight);
+  /// Nothing that was handed out is the tensor as the file has it.
+  bool is_replaced(int weight) const { return !used_as_stored_.contains(weight); }
 
  private:
   bool can_pack(int weight, int gates) const;
@@ -32,6 +35,7 @@ class WeightStore {
   std::optional<DType> storage_;
   std::map<std::pair<int, int>, Tensor> made_;  // (weight, gates) -> tensor; gates 0: row-major
   std::map<std::pair<int, int>, bool> wanted_;
+  std::set<int> used_as_stored_;
 };
 
 }  // namespace pyseq

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -107,6 +108,13 @@ FileBytes open_file(const std::filesystem::path& file, bool mmap) {
   const std::size_t size = regular_file_size(descriptor, file);
   auto owner = mmap ? map_file(descriptor, size, file) : copy_file(descriptor, size, file);
   return {{static_cast<const std::byte*>(owner.get()), size}, owner};
+}
+
+void drop_pages(std::span<const std::byte> bytes) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const std::uintptr_t begin = (first + page - 1) / page * page, end = (first + bytes.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 void write_file_atomically(const std::filesystem::path& file, std::span<const std::byte> bytes) {

@@ -16,6 +16,8 @@ struct FileBytes {
 /// Opens a regular file for reading, mapped or copied into memory. Error: cannot be opened or read, or is not a regular
 /// file; FormatError: empty. A mapped file must not be cut short by others while in use; copying is safe from that.
 FileBytes open_file(const std::filesystem::path& file, bool mmap);
+/// Gives the memory of a part of a mapped file back; whoever reads it again gets it from the file.
+void drop_pages(std::span<const std::byte> bytes);
 
 /// Writes beside the target, syncs, then renames: a crash leaves the old file or the new one. Error (disk full and
 /// such): the target is as before and nothing is left beside it.

@@ -15,10 +15,13 @@ from pyseq.cli.table import bytes_text, print_table
 def inspect(
     model: Annotated[Path, typer.Argument(help="A program file (.safetensors) or a model folder.")],
     nodes: Annotated[bool, typer.Option("--nodes", help="List every node of every function.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Show the nodes of the file, before the compile passes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
 ) -> None:
     """Show what a model file holds."""
     program = open_program(model)
+    if raw:
+        program = program.with_dtype(None, optimize=False)
     if as_json:
         print(json.dumps(description(program), ensure_ascii=False))
         return

@@ -32,6 +32,8 @@ struct LoadOptions {
   bool mmap = true;  // false: read the file into memory
   /// Storage type of the weights that products read: float32, bfloat16 or int8. Absent: as the file has them.
   std::optional<DType> dtype;
+  /// Run the compile passes: the same results with fewer and larger nodes. false: the nodes of the file.
+  bool optimize = true;
 };
 
 struct ArgumentInfo {
@@ -90,8 +92,10 @@ class Program {
 
   std::vector<std::string> function_names() const;  // public ones
   bool has_function(std::string_view name) const;
-  const FunctionInfo& function(std::string_view name) const;  // ValueError: no such function (lists them)
-  const std::vector<FunctionInfo>& functions() const;         // private ones too
+  void check_function(std::string_view name) const;  // ValueError: no such function (lists them)
+  /// What a function does after the compile passes. ValueError as above.
+  const FunctionInfo& function(std::string_view name) const;
+  const std::vector<FunctionInfo>& functions() const;  // private ones too
   const std::vector<StateInfo>& state() const;
   const std::vector<TensorInfo>& tensors() const;
   /// What the file is for, as JSON: {"kind": "translator", ...} (docs/architecture.md lists the kinds).

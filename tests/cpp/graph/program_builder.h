@@ -126,7 +126,9 @@ class ProgramBuilder {
     return write_safetensors({{"format", "pyseq"}, {"pyseq.program", program.dump()}}, weights_);
   }
 
-  std::shared_ptr<const Program> build() const { return Program::parse(bytes()); }
+  std::shared_ptr<const Program> build(const LoadOptions& options = {}) const {
+    return Program::parse(bytes(), nullptr, options);
+  }
 
  private:
   std::vector<NamedTensor> weights_;

@@ -1,0 +1,29 @@
+#include "graph/passes/pass.h"
+
+#include <array>
+
+namespace pyseq {
+namespace {
+
+// Constants of loops come first: the weights that bodies read then look like those of any other function. Dead nodes
+// come before the fusions, which want values that are read once.
+constexpr std::array<Pass, 6> kPasses{{
+    {"bind_loop_constants", true, bind_loop_constants},
+    {"fold_constants", true, fold_constants},
+    {"share_equal_nodes", true, share_equal_nodes},
+    {"remove_dead_nodes", true, remove_dead_nodes},
+    {"fuse_activations", true, fuse_activations},
+    {"fuse_residuals", true, fuse_residuals},
+}};
+
+}  // namespace
+
+std::span<const Pass> all_passes() {
+  return kPasses;
+}
+
+void optimize(ProgramSpec& program) {
+  for (const Pass& pass : kPasses) pass.run(program);
+}
+
+}  // namespace pyseq

@@ -139,7 +139,7 @@ class KvCache:
     """
     Keys and values of one attention layer that grow along time, for a number of rows.
     """
-    def __init__(self, heads: typing.SupportsInt | typing.SupportsIndex, head_dim: typing.SupportsInt | typing.SupportsIndex, value_dim: typing.SupportsInt | typing.SupportsIndex, rows: typing.SupportsInt | typing.SupportsIndex) -> None:
+    def __init__(self, heads: typing.SupportsInt | typing.SupportsIndex, head_dim: typing.SupportsInt | typing.SupportsIndex, value_dim: typing.SupportsInt | typing.SupportsIndex, rows: typing.SupportsInt | typing.SupportsIndex, dtype: str = 'float32') -> None:
         ...
     def append(self, key: typing.Any, value: typing.Any, lengths: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None = None) -> None:
         """
@@ -149,7 +149,7 @@ class KvCache:
         """
     def copy(self) -> KvCache:
         """
-        A copy, which shares the blocks until one side appends.
+        A copy, which shares the blocks; what either side appends is its own.
         """
     def length(self, row: typing.SupportsInt | typing.SupportsIndex) -> int:
         """
@@ -162,6 +162,11 @@ class KvCache:
     def truncate(self, length: typing.SupportsInt | typing.SupportsIndex) -> None:
         """
         Forget positions from `length` on, in every row that has more.
+        """
+    @property
+    def dtype(self) -> str:
+        """
+        How keys and values are stored: float32, bfloat16 or int8.
         """
     @property
     def head_dim(self) -> int:

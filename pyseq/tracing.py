@@ -190,7 +190,7 @@ class FunctionRecorder:
     def declare_cache(self, name: str, cache: _core.KvCache) -> CacheLike:
         """A cache of the state."""
         shape = (cache.heads, cache.head_dim, cache.value_dim)
-        self.program.declare(name, DeclaredState("cache", "float32", shape))
+        self.program.declare(name, DeclaredState("cache", cache.dtype, shape))
         return TracedCache(name, cache)
 
     def declare_rows(self, rows: Array) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import reference
+import reference_attention
 
 import pyseq
 
@@ -133,12 +134,12 @@ class SlowTransformer:
 
     def self_attention(self, name: str, x: Array, causal: bool) -> Array:
         query, key, value = np.split(self.linear(f"{name}/linear_0", x), 3, -1)
-        y, _ = reference.attention(query, key, value, num_heads=HEADS, causal=causal)
+        y, _ = reference_attention.attention(query, key, value, num_heads=HEADS, causal=causal)
         return self.linear(f"{name}/linear_1", y)
 
     def cross_attention(self, name: str, x: Array, source: Array) -> Array:
         key, value = np.split(self.linear(f"{name}/linear_1", source), 2, -1)
-        y, self.weights = reference.attention(self.linear(f"{name}/linear_0", x), key, value, num_heads=HEADS)
+        y, self.weights = reference_attention.attention(self.linear(f"{name}/linear_0", x), key, value, num_heads=HEADS)
         return self.linear(f"{name}/linear_2", y)
 
     def feed_forward(self, name: str, x: Array) -> Array:

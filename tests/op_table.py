@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import op_rows_attention
 import op_rows_ctc
 import op_rows_gemm
 import reference
 from op_cases import Array, Inputs, OpCase, OpError, OpRow, Rng, as_float64, cut, normal, ragged, replaced, weight
 
 import pyseq
-from pyseq import ops
 
 
 def pointwise(name: str, judge: Callable[..., Any], **attributes: Any) -> OpRow:
@@ -199,77 +199,6 @@ LEARNED_POSITIONS = OpRow(
 )
 
 
-def attention_inputs(heads: int, d: int, dv: int, ragged_sources: bool) -> Callable[[Rng, int, int], Inputs]:
-    return lambda rng, batch, time: {
-        "query": normal(rng, batch, time, heads * d),
-        "key": normal(rng, batch, time, heads * d),
-        "value": normal(rng, batch, time, heads * dv),
-        "lengths": ragged(rng, batch, time) if ragged_sources else None,
-    }
-
-
-def shared_sources(rng: Rng, batch: int, time: int) -> Inputs:
-    return {
-        "query": normal(rng, batch, time, 24),
-        "key": normal(rng, 2, time + 70, 24),
-        "value": normal(rng, 2, time + 70, 24),
-        "lengths": ragged(rng, 2, time + 70),
-        "rows": rng.integers(0, 2, batch),
-    }
-
-
-ATTENTION = OpRow(
-    name="attention",
-    cases=[
-        OpCase(attention_inputs(2, 8, 8, False), {"num_heads": 2}),
-        OpCase(attention_inputs(3, 5, 7, True), {"num_heads": 3, "scale": 0.7}),
-        OpCase(attention_inputs(1, 16, 16, True), {"num_heads": 1, "causal": True}),
-        OpCase(shared_sources, {"num_heads": 4}),
-    ],
-    reference=reference.attention,
-    tolerance=4e-6,
-    batched=("query", "key", "value", "lengths"),
-    time_axis={"key": 1, "value": 1},
-    call=lambda **arguments: ops.attention(**arguments, return_weights=True),
-    errors=[
-        OpError(cut("key"), pyseq.ShapeError, "attention: key .*15.*16"),
-        OpError(cut("query"), pyseq.ShapeError, "attention: .*15.*2"),
-    ],
-)
-
-
-def run_cached_attention(query: Array, key: Array, value: Array, *, num_heads: int, scale: float = 0.0) -> Array:
-    """The whole sequence through a cache, in chunks of different sizes."""
-    cache = ops.kv_cache(num_heads, key.shape[2] // num_heads, value.shape[2] // num_heads, rows=query.shape[0])
-    time, chunks, begin = query.shape[1], [], 0
-    for size in (1, 3, time):
-        part = slice(begin, min(begin + size, time))
-        begin = part.stop
-        arguments = [np.ascontiguousarray(x[:, part]) for x in (query, key, value)]
-        chunks.append(ops.cached_attention(*arguments, cache=cache, num_heads=num_heads, scale=scale))
-    return np.concatenate(chunks, 1)
-
-
-def causal_attention(**arguments: Any) -> Array:
-    return reference.attention(**arguments, causal=True)[0]
-
-
-CACHED_ATTENTION = OpRow(
-    name="cached_attention",
-    cases=[
-        OpCase(
-            lambda rng, batch, time: {n: normal(rng, batch, time, 24) for n in ("query", "key", "value")},
-            {"num_heads": 3},
-        )
-    ],
-    reference=causal_attention,
-    tolerance=4e-6,
-    batched=("query", "key", "value"),
-    call=run_cached_attention,
-    errors=[OpError(cut("query"), pyseq.ShapeError, "cached_attention: .*23")],
-)
-
-
 def layer_inputs(
     kind: str, width: int, hidden: int, *, bidirectional: bool, bias: bool, lengths: bool, state: bool
 ) -> Callable[[Rng, int, int], Inputs]:
@@ -377,8 +306,7 @@ ROWS: dict[str, OpRow] = {
         pointwise("gelu", reference.gelu, approximate="tanh"),
         SINUSOIDAL_POSITIONS,
         LEARNED_POSITIONS,
-        ATTENTION,
-        CACHED_ATTENTION,
+        *op_rows_attention.ROWS,
         *(recurrent_row(kind) for kind in ("rnn", "gru", "lstm")),
         *(step_row(kind) for kind in ("rnn", "gru", "lstm")),
         *op_rows_ctc.ROWS,

@@ -96,39 +96,6 @@ def learned_positions(x: Array, weight: Array, offset: Array | None = None, star
     return wide(x) + wide(weight)[start + first[:, None] + np.arange(time)]
 
 
-def attention(
-    query: Array,
-    key: Array,
-    value: Array,
-    lengths: Array | None = None,
-    rows: Array | None = None,
-    *,
-    num_heads: int,
-    causal: bool = False,
-    scale: float = 0.0,
-) -> tuple[Array, Array]:
-    """Returns the outputs [batch, tq, heads * dv] and the weights [batch, heads, tq, tk]."""
-    batch, tq, width = query.shape
-    tk, d, dv = key.shape[1], width // num_heads, value.shape[2] // num_heads
-    out = np.zeros((batch, tq, num_heads * dv))
-    weights = np.zeros((batch, num_heads, tq, tk))
-    for b in range(batch):
-        source = b if rows is None else int(rows[b])
-        visible = tk if lengths is None else int(lengths[source])
-        for h in range(num_heads):
-            q = wide(query[b, :, h * d : (h + 1) * d])
-            k = wide(key[source, :, h * d : (h + 1) * d])
-            v = wide(value[source, :, h * dv : (h + 1) * dv])
-            for t in range(tq):
-                seen = min(visible, t + tk - tq + 1) if causal else visible
-                if seen == 0:
-                    continue
-                p = softmax(q[t] @ k[:seen].T * (scale or d**-0.5))
-                weights[b, h, t, :seen] = p
-                out[b, t, h * dv : (h + 1) * dv] = p @ v[:seen]
-    return out, weights
-
-
 def cell(
     kind: str,
     x: Array,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import reference
+import reference_attention
 
 import pyseq
 from pyseq import nn
@@ -209,7 +210,7 @@ def attention_reference(module: nn.MultiHeadAttention, x: np.ndarray, source: np
         return reference.linear(values, arrays[f"{name}.weight"], arrays[f"{name}.bias"])
 
     query, key, value = project("q_proj", x), project("k_proj", source), project("v_proj", source)
-    y, _ = reference.attention(query, key, value, num_heads=module.num_heads, **options)
+    y, _ = reference_attention.attention(query, key, value, num_heads=module.num_heads, **options)
     return project("out_proj", y)
 
 

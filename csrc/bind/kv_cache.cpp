@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bind/arrays.h"
+#include "text/quoting.h"
 
 namespace pyseq {
 namespace {
@@ -22,15 +23,27 @@ void append(PyKvCache& self, const py::object& key, const py::object& value,
   cache->append(keys, values, counts);
 }
 
+DType storage_from_name(std::string_view name) {
+  for (const DType dtype : {DType::float32, DType::bfloat16, DType::int8}) {
+    if (name == dtype_name(dtype)) return dtype;
+  }
+  throw ValueError("KvCache: dtype has " + in_quotes(name) + ", expected 'float32', 'bfloat16' or 'int8'");
+}
+
 }  // namespace
 
 void bind_kv_cache(py::module_& module) {
   py::class_<PyKvCache>(module, "KvCache",
                         "Keys and values of one attention layer that grow along time, for a number of rows.")
-      .def(py::init([](std::int64_t heads, std::int64_t head_dim, std::int64_t value_dim, std::int64_t rows) {
-             return std::make_unique<PyKvCache>(std::in_place, heads, head_dim, value_dim, rows);
+      .def(py::init([](std::int64_t heads, std::int64_t head_dim, std::int64_t value_dim, std::int64_t rows,
+                       const std::string& dtype) {
+             return std::make_unique<PyKvCache>(std::in_place, heads, head_dim, value_dim, rows,
+                                                storage_from_name(dtype));
            }),
-           py::arg("heads"), py::arg("head_dim"), py::arg("value_dim"), py::arg("rows"))
+           py::arg("heads"), py::arg("head_dim"), py::arg("value_dim"), py::arg("rows"), py::arg("dtype") = "float32")
+      .def_property_readonly(
+          "dtype", [](PyKvCache& self) { return dtype_name(self.lease()->dtype()); },
+          "How keys and values are stored: float32, bfloat16 or int8.")
       .def_property_readonly(
           "rows", [](PyKvCache& self) { return self.lease()->rows(); }, "Number of rows (streams or beams).")
       .def_property_readonly(
@@ -65,7 +78,7 @@ void bind_kv_cache(py::module_& module) {
           "Forget positions from `length` on, in every row that has more.")
       .def(
           "copy", [](PyKvCache& self) { return std::make_unique<PyKvCache>(std::in_place, *self.lease()); },
-          "A copy, which shares the blocks until one side appends.");
+          "A copy, which shares the blocks; what either side appends is its own.");
 }
 
 }  // namespace pyseq

@@ -59,7 +59,7 @@ Tensor initial_carry(const StateInfo& info, std::int64_t rows) {
 }
 
 std::unique_ptr<KvCache> initial_cache(const StateInfo& info, std::int64_t rows) {
-  return std::make_unique<KvCache>(info.shape[0], info.shape[1], info.shape[2], rows);
+  return std::make_unique<KvCache>(info.shape[0], info.shape[1], info.shape[2], rows, info.dtype);
 }
 
 Tensor identity_rows(std::int64_t rows) {
@@ -121,12 +121,15 @@ std::int64_t State::rows() const {
 void State::reorder(std::span<const std::int64_t> parents) {
   check_parents(parents, impl_->rows);
   // Everything is made before anything is replaced, so that a failure changes nothing.
-  State next = clone();
-  for (std::size_t i = 0; i < next.impl_->tensors.size(); ++i) {
+  State next;
+  next.impl_->program = impl_->program;
+  next.impl_->tensors = impl_->tensors;
+  for (std::size_t i = 0; i < impl_->tensors.size(); ++i) {
     if (impl_->program->state()[i].kind == StateKind::carry) {
       next.impl_->tensors[i] = gather(impl_->tensors[i], parents);
     }
-    if (next.impl_->caches[i]) next.impl_->caches[i]->reorder(parents);
+    const auto& cache = impl_->caches[i];
+    next.impl_->caches.push_back(cache ? std::make_unique<KvCache>(cache->reordered(parents)) : nullptr);
   }
   next.impl_->row_map = gather(impl_->row_map, parents);
   next.impl_->rows = static_cast<std::int64_t>(parents.size());

@@ -71,7 +71,9 @@ void check_state_shape(const StateInfo& state, const std::string& where) {
         throw_format(where, "shape is " + Shape(state.shape).to_string() +
                                 ", expected positive [heads, head_dim, value_dim] of a cache");
       }
-      if (state.dtype != DType::float32) throw_format(where, "a cache holds float32 only");
+      if (state.dtype != DType::float32 && state.dtype != DType::bfloat16 && state.dtype != DType::int8) {
+        throw_format(where, std::string("a cache holds float32, bfloat16 or int8, not ") + dtype_name(state.dtype));
+      }
       break;
     case StateKind::memory:
       if (rank != 0) throw_format(where, "shape is not empty: a memory has the shape that a function gives it");

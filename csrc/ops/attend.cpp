@@ -9,69 +9,105 @@
 namespace pyseq {
 namespace {
 
-/// Queries per task: enough to reuse the keys that were loaded, few enough for many tasks.
-constexpr std::int64_t kQueryBlock = 64;
+/// Queries per task: whole tiles of every tier, and few enough for many tasks.
+constexpr std::int64_t kQueryBlock = 48;
 
 /// What one chunk of tasks works with; made once per chunk.
 struct Workspace {
-  std::vector<const float*> key_panels, value_blocks;
+  std::vector<KeyPart> parts;
   std::shared_ptr<void> scratch;
 };
 
-AttentionF32 query_block(const HeadedAttention& whole, std::int64_t row, std::int64_t head, std::int64_t query,
-                         const Workspace& workspace) {
+/// How the work is cut: a task is a block of queries of one head, or the one query of all heads that share keys.
+struct Cut {
+  std::int64_t heads_together, blocks;
+};
+
+Cut cut_of(const HeadedAttention& whole) {
+  const bool together = whole.queries == 1 && whole.weights == nullptr;
+  return {.heads_together = together ? whole.heads / whole.kv_heads : 1,
+          .blocks = (whole.queries + kQueryBlock - 1) / kQueryBlock};
+}
+
+/// Where the weights of a head go, or null when they are not wanted.
+float* weights_of(const HeadedAttention& whole, std::int64_t row, std::int64_t head, std::int64_t query) {
+  if (whole.weights == nullptr) return nullptr;
+  std::int64_t slot = head, slots = whole.heads;
+  if (!whole.weight_heads.empty()) {
+    const auto found = std::find(whole.weight_heads.begin(), whole.weight_heads.end(), head);
+    if (found == whole.weight_heads.end()) return nullptr;
+    slot = found - whole.weight_heads.begin();
+    slots = static_cast<std::int64_t>(whole.weight_heads.size());
+  }
+  return whole.weights + ((row * slots + slot) * whole.queries + query) * whole.weights_count;
+}
+
+/// Rows of the kernel: queries from `query` on of one head, or one query of `together` heads from `head` on.
+AttentionRun query_block(const HeadedAttention& whole, std::int64_t row, std::int64_t head, std::int64_t together,
+                         std::int64_t query, const Workspace& workspace) {
   const std::int64_t key_width = whole.heads * whole.head_dim, value_width = whole.heads * whole.value_dim;
   const std::int64_t first = row * whole.queries + query;  // among all queries of the batch
-  float* weights = nullptr;
-  if (whole.weights != nullptr) {
-    weights = whole.weights + ((row * whole.heads + head) * whole.queries + query) * whole.weights_count;
+  const bool of_heads = together > 1;
+  const AttentionBias& bias = whole.bias;
+  const float* bias_values = bias.values;
+  if (bias_values != nullptr) {
+    bias_values += row * bias.batch_stride + head * bias.head_stride + query * bias.query_stride;
   }
-  return {.rows = std::min(kQueryBlock, whole.queries - query),
+  return {.storage = whole.storage,
+          .rows = of_heads ? together : std::min(kQueryBlock, whole.queries - query),
           .head_dim = whole.head_dim,
           .value_dim = whole.value_dim,
           .q = whole.query + first * key_width + head * whole.head_dim,
-          .q_stride = key_width,
-          .key_panels = workspace.key_panels.data(),
-          .value_blocks = workspace.value_blocks.data(),
+          .q_stride = of_heads ? whole.head_dim : key_width,
+          .parts = workspace.parts.data(),
+          .part_count = static_cast<std::int64_t>(workspace.parts.size()),
           .value_stride = whole.value_stride,
-          .key_counts = whole.key_counts + first,
+          .key_begins = whole.key_begins == nullptr ? nullptr : whole.key_begins + first,
+          .key_ends = whole.key_ends + first,
+          .range_stride = of_heads ? 0 : 1,
           .scale = whole.scale,
+          .bias = bias_values,
+          .bias_stride = of_heads ? bias.head_stride : bias.query_stride,
+          .slopes = whole.slopes == nullptr ? nullptr : whole.slopes + head,
+          .slope_stride = of_heads ? 1 : 0,
           .out = whole.y + first * value_width + head * whole.value_dim,
-          .out_stride = value_width,
-          .weights = weights,
+          .out_stride = of_heads ? whole.value_dim : value_width,
+          .weights = weights_of(whole, row, head, query),
           .weights_stride = whole.weights_count,
           .weights_count = whole.weights_count,
           .scratch = static_cast<float*>(workspace.scratch.get())};
 }
 
 std::int64_t most_keys(const HeadedAttention& attention) {
-  const std::int64_t* counts = attention.key_counts;
-  return *std::max_element(counts, counts + attention.batch * attention.queries);
+  const std::int64_t* ends = attention.key_ends;
+  return *std::max_element(ends, ends + attention.batch * attention.queries);
 }
 
 }  // namespace
 
-void attend(const HeadedAttention& attention, FindBlocks find_blocks, const RunLimits& limits) {
+void attend(const HeadedAttention& attention, FindParts find_parts, const RunLimits& limits) {
   if (attention.batch * attention.queries == 0) return;
-  const std::int64_t blocks = (attention.queries + kQueryBlock - 1) / kQueryBlock;
-  const std::int64_t rows = std::min(attention.queries, kQueryBlock);
+  const Cut cut = cut_of(attention);
+  const std::int64_t rows = cut.heads_together * std::min(attention.queries, kQueryBlock);
   const auto task_work = static_cast<double>(rows * (attention.head_dim + attention.value_dim)) *
                          static_cast<double>(most_keys(attention) + 1);
   const auto grain = std::max<std::int64_t>(1, static_cast<std::int64_t>(kParallelWork / task_work));
   const auto scratch_bytes =
-      static_cast<std::size_t>(attention_scratch_size(rows, attention.value_dim)) * sizeof(float);
+      static_cast<std::size_t>(attention_scratch_size(attention.head_dim, attention.value_dim)) * sizeof(float);
+  const std::int64_t groups = attention.heads / cut.heads_together, per_head = attention.batch * cut.blocks;
+  const std::int64_t heads_per_key = attention.heads / attention.kv_heads;
 
-  // Blocks of queries are the inner loop: neighbouring tasks read the same keys and values.
-  parallel_for(attention.batch * attention.heads * blocks, grain, [&](std::int64_t begin, std::int64_t end) {
+  // Neighbouring tasks read the same keys and values: blocks of queries, and rows that share what they hold.
+  parallel_for(groups * per_head, grain, [&](std::int64_t begin, std::int64_t end) {
     Workspace workspace;
     workspace.scratch = MemoryPool::allocate(scratch_bytes);
     for (std::int64_t task = begin; task < end; ++task) {
       limits.check();
-      const std::int64_t block = task % blocks, head = task / blocks % attention.heads;
-      const std::int64_t row = task / blocks / attention.heads;
-      if (task == begin || block == 0) find_blocks(row, head, workspace.key_panels, workspace.value_blocks);
-      const AttentionF32 args = query_block(attention, row, head, block * kQueryBlock, workspace);
-      kernels().attention_f32(&args);
+      const std::int64_t head = task / per_head * cut.heads_together, row = task % per_head / cut.blocks;
+      const std::int64_t block = task % cut.blocks;
+      if (task == begin || block == 0) find_parts(row, head / heads_per_key, workspace.parts);
+      const AttentionRun args = query_block(attention, row, head, cut.heads_together, block * kQueryBlock, workspace);
+      kernels().attention(&args);
     }
   });
 }

@@ -2,28 +2,40 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/threads.h"
+#include "kernels/table.h"
 #include "pyseq/runtime.h"
 
 namespace pyseq {
 
+/// Added to the scores, one value per position of a key.
+struct AttentionBias {
+  const float* values = nullptr;
+  std::int64_t batch_stride = 0, head_stride = 0, query_stride = 0;
+};
+
 struct HeadedAttention {
-  std::int64_t batch, heads, queries, head_dim, value_dim;
+  std::int64_t batch, heads, kv_heads, queries, head_dim, value_dim;
+  KeyStorage storage;
   const float* query;              // [batch, queries, heads * head_dim]
   std::int64_t value_stride;       // between positions of a value block
-  const std::int64_t* key_counts;  // [batch, queries]: keys that a query sees, from the first on
+  const std::int64_t* key_begins;  // [batch, queries] or null: the first key that a query sees
+  const std::int64_t* key_ends;    // [batch, queries]: the one behind the last
   float scale;
-  float* y;        // [batch, queries, heads * value_dim]
-  float* weights;  // [batch, heads, queries, weights_count] or null
+  AttentionBias bias;
+  const float* slopes;                         // [heads] or null
+  float* y;                                    // [batch, queries, heads * value_dim]
+  float* weights;                              // [batch, weight heads, queries, weights_count] or null
+  std::span<const std::int64_t> weight_heads;  // empty: all of them
   std::int64_t weights_count;
 };
 
-/// Fills in where the blocks of 32 positions of one head lie that a batch row reads (see AttentionF32).
-using FindBlocks = FunctionRef<void(std::int64_t row, std::int64_t head, std::vector<const float*>& key_panels,
-                                    std::vector<const float*>& value_blocks)>;
+/// Fills in where the keys and values of one head lie that a batch row reads (see AttentionRun).
+using FindParts = FunctionRef<void(std::int64_t row, std::int64_t kv_head, std::vector<KeyPart>& parts)>;
 
-void attend(const HeadedAttention& attention, FindBlocks find_blocks, const RunLimits& limits);
+void attend(const HeadedAttention& attention, FindParts find_parts, const RunLimits& limits);
 
 }  // namespace pyseq

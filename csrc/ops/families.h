@@ -8,6 +8,7 @@
 namespace pyseq {
 
 void add_attention_ops(std::vector<OpDef>& ops);
+void add_cached_attention_ops(std::vector<OpDef>& ops);
 void add_ctc_ops(std::vector<OpDef>& ops);
 void add_elementwise_ops(std::vector<OpDef>& ops);
 void add_embedding_ops(std::vector<OpDef>& ops);
@@ -16,6 +17,7 @@ void add_matmul_ops(std::vector<OpDef>& ops);
 void add_normalization_ops(std::vector<OpDef>& ops);
 void add_position_ops(std::vector<OpDef>& ops);
 void add_recurrent_ops(std::vector<OpDef>& ops);
+void add_rotary_ops(std::vector<OpDef>& ops);
 void add_softmax_ops(std::vector<OpDef>& ops);
 void add_structure_ops(std::vector<OpDef>& ops);
 

@@ -1,7 +1,9 @@
 // How attention keys lie in memory: blocks of 32 positions, each a panel [head_dim][32].
 #pragma once
 
-#include "kernels/table.h"
+#include <vector>
+
+#include "kernels/dispatch.h"
 
 namespace pyseq {
 
@@ -10,9 +12,11 @@ inline std::int64_t key_blocks(std::int64_t positions) {
   return (positions + kAttentionKeyBlock - 1) / kAttentionKeyBlock;
 }
 
-/// Writes the key of one position into lane `lane` of its panel.
-inline void store_key(const float* key, std::int64_t head_dim, std::int64_t lane, float* panel) {
-  for (std::int64_t i = 0; i < head_dim; ++i) panel[i * kAttentionKeyBlock + lane] = key[i];
+/// Writes `count` row-major keys into neighbouring lanes of a panel, from `lanes` on.
+inline void store_keys(std::int64_t count, std::int64_t head_dim, const float* keys, std::int64_t stride,
+                       float* lanes) {
+  const TransposeF32 args{count, head_dim, keys, stride, lanes, kAttentionKeyBlock};
+  kernels().transpose_f32(&args);
 }
 
 }  // namespace pyseq

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
+#include <new>
 #include <unordered_set>
 
 #include "base/arena.h"
 #include "base/threads.h"
+#include "ops/cache_storage.h"
 #include "ops/checks.h"
-#include "ops/key_panels.h"
 
 namespace pyseq {
 namespace {
@@ -17,11 +17,16 @@ constexpr std::string_view kLabel = "kv_cache";
 constexpr std::int64_t kBlock = kAttentionKeyBlock;
 constexpr std::int64_t kValuesPerChunk = 16384;
 
-/// Keys, then values, of 32 positions of all heads. The pointer's use count is the block's reference count.
+/// A block of memory for 32 positions of all heads. The pointer's use count is the block's reference count.
 using Block = std::shared_ptr<void>;
 
-float* values_in(const Block& block) {
-  return static_cast<float*>(block.get());
+/// What stands before the positions of a block.
+struct alignas(64) BlockHeader {
+  std::int64_t filled;  // lanes up to here are taken; read and written through an atomic_ref
+};
+
+std::atomic_ref<std::int64_t> filled_lanes(const Block& block) {
+  return std::atomic_ref<std::int64_t>(static_cast<BlockHeader*>(block.get())->filled);
 }
 
 /// True when no other row (of this cache or of a copy) holds the block, so that it may be written.
@@ -32,30 +37,40 @@ bool is_exclusive(const Block& block) {
   return true;
 }
 
-/// The block table of one sequence. It may hold more blocks than `length` needs, never fewer.
+/// Positions of a row from `begin` up to the begin of the next part, all in one block of positions.
+struct Part {
+  Block block;
+  std::int64_t begin;
+};
+
+/// Where the positions of one sequence lie. The parts cover [0, length) and nothing more.
 struct Row {
-  std::vector<Block> blocks;
+  std::vector<Part> parts;
   std::int64_t length = 0;
+
+  std::int64_t end_of(std::size_t part) const { return part + 1 < parts.size() ? parts[part + 1].begin : length; }
 };
 
 }  // namespace
 
 struct KvCache::Impl {
-  std::int64_t heads, head_dim, value_dim;
+  CacheLayout layout;
   std::vector<Row> rows;
   std::vector<Block> spare;  // exclusive blocks that rows gave up, kept for the next append
 
-  std::int64_t keys_per_block() const { return heads * head_dim * kBlock; }
-  std::int64_t values_per_block() const { return heads * (head_dim + value_dim) * kBlock; }
-  std::size_t block_bytes() const { return static_cast<std::size_t>(values_per_block()) * sizeof(float); }
+  std::size_t block_bytes() const { return sizeof(BlockHeader) + layout.block_bytes(); }
 
-  float* key_panel(const Block& block, std::int64_t head) const { return values_in(block) + head * head_dim * kBlock; }
-  float* value_rows(const Block& block, std::int64_t head) const {
-    return values_in(block) + keys_per_block() + head * value_dim * kBlock;
+  std::byte* head_in(const Block& block, std::int64_t head) const {
+    return static_cast<std::byte*>(block.get()) + sizeof(BlockHeader) +
+           layout.head_bytes() * static_cast<std::size_t>(head);
   }
 
   Block new_block() {
-    if (spare.empty()) return MemoryPool::allocate(block_bytes());
+    if (spare.empty()) {
+      Block block = MemoryPool::allocate(block_bytes());
+      new (block.get()) BlockHeader{0};
+      return block;
+    }
     Block block = std::move(spare.back());
     spare.pop_back();
     return block;
@@ -67,43 +82,67 @@ struct KvCache::Impl {
     block.reset();
   }
 
-  /// Makes room for `count` more positions of a row in blocks that are its own. What the row holds does not change.
-  void reserve(Row& row, std::int64_t count) {
-    if (count == 0) return;
-    const auto needed = static_cast<std::size_t>(key_blocks(row.length + count));
-    for (auto i = static_cast<std::size_t>(row.length / kBlock); i < needed; ++i) {
-      if (i == row.blocks.size()) {
-        row.blocks.push_back(new_block());
-      } else if (!is_exclusive(row.blocks[i])) {
-        Block copy = new_block();
-        const bool holds_positions = static_cast<std::int64_t>(i) * kBlock < row.length;
-        if (holds_positions) std::memcpy(copy.get(), row.blocks[i].get(), block_bytes());
-        row.blocks[i] = std::move(copy);
-      }
+  /// Whether a row may write its next position, which falls into `lane`, to the block that it wrote to last.
+  static bool may_go_on(const Block& block, std::int64_t lane) {
+    return is_exclusive(block) || filled_lanes(block).load(std::memory_order_relaxed) == lane;
+  }
+
+  /// Takes lanes for positions [begin, end) of a row, and new blocks where it has none of its own.
+  void reserve(Row& row, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t at = begin; at < end;) {
+      const std::int64_t lane = at % kBlock, stop = std::min(end, at - lane + kBlock);
+      if (lane == 0 || !may_go_on(row.parts.back().block, lane)) row.parts.push_back({new_block(), at});
+      filled_lanes(row.parts.back().block).store(lane + stop - at, std::memory_order_relaxed);
+      at = stop;
     }
   }
 
   /// Writes positions [row.length, row.length + count) of one head from row-major keys and values.
   void write(const Row& row, std::int64_t head, std::int64_t count, const float* key, const float* value) const {
-    for (std::int64_t t = 0; t < count; ++t) {
-      const std::int64_t position = row.length + t, lane = position % kBlock;
-      const Block& block = row.blocks[static_cast<std::size_t>(position / kBlock)];
-      store_key(key + (t * heads + head) * head_dim, head_dim, lane, key_panel(block, head));
-      std::copy_n(value + (t * heads + head) * value_dim, value_dim, value_rows(block, head) + lane * value_dim);
+    const std::int64_t begin = row.length, end = begin + count;
+    const std::int64_t key_stride = layout.heads * layout.head_dim, value_stride = layout.heads * layout.value_dim;
+    for (std::size_t i = row.parts.size(); i-- > 0;) {
+      const Part& part = row.parts[i];
+      const std::int64_t part_end = i + 1 < row.parts.size() ? row.parts[i + 1].begin : end;
+      const std::int64_t from = std::max(begin, part.begin);
+      if (part_end <= begin) break;
+      layout.write(head_in(part.block, head), from % kBlock, part_end - from,
+                   key + (from - begin) * key_stride + head * layout.head_dim, key_stride,
+                   value + (from - begin) * value_stride + head * layout.value_dim, value_stride);
+    }
+  }
+
+  /// Drops the parts that begin at `length` or later.
+  void drop_parts(Row& row, std::int64_t length) noexcept {
+    while (!row.parts.empty() && row.parts.back().begin >= length) {
+      give_up(std::move(row.parts.back().block));
+      row.parts.pop_back();
     }
   }
 
   void shorten(Row& row, std::int64_t length) noexcept {
     if (length >= row.length) return;
     row.length = length;
-    while (static_cast<std::int64_t>(row.blocks.size()) > key_blocks(length)) {
-      give_up(std::move(row.blocks.back()));
-      row.blocks.pop_back();
+    drop_parts(row, length);
+  }
+
+  /// Room for added(row) more positions in every row; a failure leaves the rows as they were.
+  template <typename Added>
+  void reserve_all(Added added) {
+    try {
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        reserve(rows[r], rows[r].length, rows[r].length + added(static_cast<std::int64_t>(r)));
+      }
+    } catch (...) {
+      for (Row& row : rows) drop_parts(row, row.length);
+      throw;
     }
   }
 };
 
-KvCache::KvCache(std::int64_t heads, std::int64_t head_dim, std::int64_t value_dim, std::int64_t rows)
+KvCache::KvCache(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+KvCache::KvCache(std::int64_t heads, std::int64_t head_dim, std::int64_t value_dim, std::int64_t rows, DType dtype)
     : impl_(std::make_unique<Impl>()) {
   constexpr std::int64_t kMost = std::int64_t{1} << 20;  // products of these stay far from overflow
   const auto check = [](std::string_view what, std::int64_t size) {
@@ -113,9 +152,10 @@ KvCache::KvCache(std::int64_t heads, std::int64_t head_dim, std::int64_t value_d
   check("head_dim", head_dim);
   check("value_dim", value_dim);
   if (rows < 0) throw_value(kLabel, "rows", std::to_string(rows), "zero or more");
-  impl_->heads = heads;
-  impl_->head_dim = head_dim;
-  impl_->value_dim = value_dim;
+  if (dtype != DType::float32 && dtype != DType::bfloat16 && dtype != DType::int8) {
+    throw_value(kLabel, "dtype", dtype_name(dtype), "float32, bfloat16 or int8");
+  }
+  impl_->layout = {heads, head_dim, value_dim, dtype};
   impl_->rows.resize(static_cast<std::size_t>(rows));
   impl_->spare.reserve(static_cast<std::size_t>(rows));
 }
@@ -124,8 +164,13 @@ KvCache::~KvCache() = default;
 KvCache::KvCache(KvCache&&) noexcept = default;
 KvCache& KvCache::operator=(KvCache&&) noexcept = default;
 
-KvCache::KvCache(const KvCache& other) : KvCache(other.heads(), other.head_dim(), other.value_dim(), other.rows()) {
+KvCache::KvCache(const KvCache& other)
+    : KvCache(other.heads(), other.head_dim(), other.value_dim(), other.rows(), other.dtype()) {
   impl_->rows = other.impl_->rows;
+  // Two caches may be appended to at the same time: neither goes on in a block that both hold.
+  for (const Row& row : impl_->rows) {
+    if (!row.parts.empty()) filled_lanes(row.parts.back().block).store(kBlock, std::memory_order_relaxed);
+  }
 }
 
 KvCache& KvCache::operator=(const KvCache& other) {
@@ -137,13 +182,23 @@ std::int64_t KvCache::rows() const {
   return static_cast<std::int64_t>(impl_->rows.size());
 }
 std::int64_t KvCache::heads() const {
-  return impl_->heads;
+  return impl_->layout.heads;
 }
 std::int64_t KvCache::head_dim() const {
-  return impl_->head_dim;
+  return impl_->layout.head_dim;
 }
 std::int64_t KvCache::value_dim() const {
-  return impl_->value_dim;
+  return impl_->layout.value_dim;
+}
+
+std::int64_t KvCache::value_stride() const {
+  return impl_->layout.value_stride();
+}
+DType KvCache::dtype() const {
+  return impl_->layout.dtype;
+}
+KeyStorage KvCache::storage() const {
+  return impl_->layout.storage();
 }
 
 std::int64_t KvCache::length(std::int64_t row) const {
@@ -160,7 +215,7 @@ std::int64_t KvCache::max_length() const {
 }
 
 void KvCache::append(const Tensor& key, const Tensor& value, std::span<const std::int64_t> lengths) {
-  const Impl& sizes = *impl_;
+  const CacheLayout& sizes = impl_->layout;
   check_tensor(kLabel, "key", key, DType::float32, {rows(), -1, sizes.heads * sizes.head_dim},
                "rows, time, heads * head_dim");
   const std::int64_t time = key.size(1);
@@ -174,8 +229,7 @@ void KvCache::append(const Tensor& key, const Tensor& value, std::span<const std
   const auto added = [&](std::int64_t row) { return lengths.empty() ? time : lengths[static_cast<std::size_t>(row)]; };
 
   // Room first (may throw), then data where nobody looks yet, then the lengths, which makes it visible.
-  for (std::int64_t row = 0; row < rows(); ++row)
-    impl_->reserve(impl_->rows[static_cast<std::size_t>(row)], added(row));
+  impl_->reserve_all(added);
   const std::int64_t key_values = time * sizes.heads * sizes.head_dim,
                      value_values = time * sizes.heads * sizes.value_dim;
   const std::int64_t values_per_head = time * (sizes.head_dim + sizes.value_dim);
@@ -183,22 +237,31 @@ void KvCache::append(const Tensor& key, const Tensor& value, std::span<const std
                [&](std::int64_t begin, std::int64_t end) {
                  for (std::int64_t item = begin; item < end; ++item) {
                    const std::int64_t row = item / sizes.heads, head = item % sizes.heads;
-                   sizes.write(sizes.rows[static_cast<std::size_t>(row)], head, added(row),
-                               key.data<float>() + row * key_values, value.data<float>() + row * value_values);
+                   impl_->write(impl_->rows[static_cast<std::size_t>(row)], head, added(row),
+                                key.data<float>() + row * key_values, value.data<float>() + row * value_values);
                  }
                });
   for (std::int64_t row = 0; row < rows(); ++row) impl_->rows[static_cast<std::size_t>(row)].length += added(row);
 }
 
-void KvCache::reorder(std::span<const std::int64_t> parents) {
+KvCache KvCache::reordered(std::span<const std::int64_t> parents) const {
   check_indices(kLabel, "parents", parents, rows(), "the " + std::to_string(rows()) + " rows of the cache");
-  std::vector<Row> reordered;
-  reordered.reserve(parents.size());
-  for (const std::int64_t parent : parents) reordered.push_back(impl_->rows[static_cast<std::size_t>(parent)]);
+  auto result = std::make_unique<Impl>();
+  result->layout = impl_->layout;
+  result->rows.reserve(parents.size());
+  for (const std::int64_t parent : parents) result->rows.push_back(impl_->rows[static_cast<std::size_t>(parent)]);
+  result->spare.reserve(parents.size());
+  return KvCache(std::move(result));
+}
+
+void KvCache::reorder(std::span<const std::int64_t> parents) {
+  KvCache old = reordered(parents);
+  impl_.swap(old.impl_);
+  Impl& before = *old.impl_;
+  impl_->spare.swap(before.spare);
   impl_->spare.reserve(parents.size());
-  impl_->rows.swap(reordered);
-  for (Row& row : reordered) {
-    for (Block& block : row.blocks) impl_->give_up(std::move(block));
+  for (Row& row : before.rows) {
+    for (Part& part : row.parts) impl_->give_up(std::move(part.block));
   }
 }
 
@@ -217,24 +280,25 @@ void KvCache::truncate(std::span<const std::int64_t> lengths) {
   for (std::size_t row = 0; row < lengths.size(); ++row) impl_->shorten(impl_->rows[row], lengths[row]);
 }
 
-void KvCache::blocks(std::int64_t row, std::int64_t head, std::vector<const float*>& keys,
-                     std::vector<const float*>& values) const {
-  const std::int64_t count = key_blocks(length(row));
-  keys.clear();
-  values.clear();
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Block& block = impl_->rows[static_cast<std::size_t>(row)].blocks[static_cast<std::size_t>(i)];
-    keys.push_back(impl_->key_panel(block, head));
-    values.push_back(impl_->value_rows(block, head));
+void KvCache::parts(std::int64_t row, std::int64_t head, std::vector<KeyPart>& parts) const {
+  const Row& held = impl_->rows[static_cast<std::size_t>(row)];
+  parts.clear();
+  for (std::size_t i = 0; i < held.parts.size(); ++i) {
+    const std::byte* data = impl_->head_in(held.parts[i].block, head);
+    parts.push_back({.keys = data,
+                     .values = data + impl_->layout.value_offset(),
+                     .scales = reinterpret_cast<const float*>(data + impl_->layout.scale_offset()),
+                     .begin = held.parts[i].begin,
+                     .end = held.end_of(i)});
   }
 }
 
 std::size_t KvCache::bytes() const {
   std::unordered_set<const void*> distinct;
   for (const Row& row : impl_->rows) {
-    for (const Block& block : row.blocks) distinct.insert(block.get());
+    for (const Part& part : row.parts) distinct.insert(part.block.get());
   }
-  return distinct.size() * impl_->block_bytes();
+  return distinct.size() * impl_->layout.block_bytes();
 }
 
 }  // namespace pyseq

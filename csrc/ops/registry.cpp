@@ -16,6 +16,7 @@ constexpr std::size_t kScratchKept = std::size_t{64} << 20;
 std::vector<OpDef> build_registry() {
   std::vector<OpDef> ops;
   add_attention_ops(ops);
+  add_cached_attention_ops(ops);
   add_ctc_ops(ops);
   add_elementwise_ops(ops);
   add_embedding_ops(ops);
@@ -24,6 +25,7 @@ std::vector<OpDef> build_registry() {
   add_normalization_ops(ops);
   add_position_ops(ops);
   add_recurrent_ops(ops);
+  add_rotary_ops(ops);
   add_softmax_ops(ops);
   add_structure_ops(ops);
   std::sort(ops.begin(), ops.end(), [](const OpDef& a, const OpDef& b) { return a.name < b.name; });

@@ -83,16 +83,16 @@ def attention(heads: int, queries: int, keys: int, width: int, *, causal: bool =
     return BenchCase("attention", label, make, {"num_heads": heads, "causal": causal})
 
 
-def cached_attention(heads: int, keys: int, width: int) -> BenchCase:
+def cached_attention(heads: int, keys: int, width: int, dtype: str = "float32") -> BenchCase:
     """One new position after `keys` others. Each call adds a position, so the cache grows while it is measured."""
 
     def make(rng: Rng) -> Inputs:
-        cache = _core.KvCache(heads, width, width, 1)
+        cache = _core.KvCache(heads, width, width, 1, dtype)
         past = normal(rng, 1, keys, heads * width)
         cache.append(past, past)
         return {**{n: normal(rng, 1, 1, heads * width) for n in ("query", "key", "value")}, "cache": cache}
 
-    return BenchCase("cached_attention", f"{heads}x{width} keys {keys}", make, {"num_heads": heads})
+    return BenchCase("cached_attention", f"{heads}x{width} keys {keys} {dtype}", make, {"num_heads": heads})
 
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -188,7 +188,9 @@ CASES: list[BenchCase] = [
     attention(12, 512, 512, 64),
     attention(12, 512, 512, 64, causal=True),
     attention(8, 1, 2048, 64),
-    cached_attention(8, 2048, 64),
+    *(cached_attention(8, 2048, 64, dtype) for dtype in ("float32", "bfloat16", "int8")),
+    BenchCase("pack_keys", "12x512x64", lambda rng: {"key": normal(rng, 1, 512, 768)}, {"num_heads": 12}),
+    BenchCase("rotary", "12x512x64", lambda rng: {"x": normal(rng, 1, 512, 768)}, {"num_heads": 12}),
     *(recurrent(kind, *size) for kind in GATES for size in [(1, 100, 128), (1, 100, 512), (16, 100, 512)]),
     *(recurrent_step(kind, 1, 512) for kind in GATES),
 ]

@@ -47,8 +47,8 @@ class MultiHeadAttention(Module):
         return self.width // self.num_heads
 
     def project(self, source: Tensor) -> KeyValue:
-        """Keys and values of a source [sources, time, source_width], to be used more than once."""
-        return self.k_proj(source), self.v_proj(source)
+        """Keys, packed for `ops.attention`, and values of a source [sources, time, source_width], for many calls."""
+        return ops.pack_keys(self.k_proj(source), num_heads=self.num_heads), self.v_proj(source)
 
     def forward(
         self,
@@ -73,7 +73,11 @@ class MultiHeadAttention(Module):
             y [batch, time, width].
         """
         query = self.q_proj(x)
-        key, value = source if isinstance(source, tuple) else self.project(x if source is None else source)
+        if isinstance(source, tuple):
+            key, value = source
+        else:
+            attended = x if source is None else source
+            key, value = self.k_proj(attended), self.v_proj(attended)
         if cache is not None:
             y = ops.cached_attention(query, key, value, lengths, cache=cache, num_heads=self.num_heads)
         else:

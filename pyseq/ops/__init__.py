@@ -5,12 +5,12 @@ are: float32 (or int64/int32 where integers are meant), C-contiguous; nothing is
 `ShapeError`, `DTypeError`, `OutOfRangeError` or `ValueError` with a sentence that names op, argument, got and expected.
 """
 
-from pyseq.ops.attention import attention, cached_attention, kv_cache
+from pyseq.ops.attention import attention, cached_attention, kv_cache, pack_keys
 from pyseq.ops.ctc import ctc_loss
 from pyseq.ops.dense import embedding, linear, matmul
 from pyseq.ops.elementwise import add, add_integer, gelu, multiply, relu, sigmoid, tanh
 from pyseq.ops.normalization import layer_norm, log_softmax, softmax
-from pyseq.ops.positions import learned_positions, sinusoidal_positions
+from pyseq.ops.positions import learned_positions, rotary, sinusoidal_positions
 from pyseq.ops.recurrent import gru, gru_step, lstm, lstm_step, rnn, rnn_step
 from pyseq.ops.selection import concat, gather_rows, slice
 
@@ -35,9 +35,11 @@ __all__ = [
     "lstm_step",
     "matmul",
     "multiply",
+    "pack_keys",
     "relu",
     "rnn",
     "rnn_step",
+    "rotary",
     "sigmoid",
     "sinusoidal_positions",
     "slice",

@@ -8,35 +8,56 @@
 
 namespace pyseq {
 
-/// out[r] = softmax(scale * q[r] K^T) V over the first key_counts[r] keys, with an online softmax in chunks of 256
-/// keys. Keys come in blocks of 32 positions: key_panels[b] is [head_dim][32] (k-major), value_blocks[b] is 32 rows of
-/// value_dim at value_stride. Positions beyond key_counts[r] may hold anything, NaN included. No visible key: zeros.
-struct AttentionF32 {
+/// How keys and values are stored. Arithmetic is float32 always.
+enum class KeyStorage : std::uint8_t { float32, bfloat16, int8 };
+
+constexpr std::int64_t kAttentionKeyChunk = 256;
+constexpr std::int64_t kAttentionKeyBlock = 32;
+constexpr std::int64_t kAttentionMaxRows = 12;   // that a tier takes together
+constexpr std::int64_t kAttentionValuePad = 16;  // narrow values are readable up to a multiple of this
+
+/// Keys and values of the positions [begin, end), which lie in one block of 32. Both pointers are those of the whole
+/// block: position p stands in lane p % 32 of the panel and in row p % 32 of the values.
+struct KeyPart {
+  const void* keys;     // [head_dim][32]
+  const void* values;   // [32][value_stride]
+  const float* scales;  // int8 only: of the block's 32 keys, then of its 32 values
+  std::int64_t begin, end;
+};
+
+/// out[r] = softmax(scale q[r] K^T + bias[r] + slopes[r] * position) V over the keys key_begins[r] ... key_ends[r] - 1,
+/// with an online softmax in chunks of 256 keys. What lies outside of them may be anything, NaN included. No visible
+/// key: zeros. Parts follow each other without gaps from position 0 on.
+struct AttentionRun {
+  KeyStorage storage;
   std::int64_t rows, head_dim, value_dim;
   const float* q;
   std::int64_t q_stride;
-  const float* const* key_panels;
-  const float* const* value_blocks;
-  std::int64_t value_stride;
-  const std::int64_t* key_counts;  // [rows]
+  const KeyPart* parts;
+  std::int64_t part_count;
+  std::int64_t value_stride;       // in elements
+  const std::int64_t* key_begins;  // null: all zero
+  const std::int64_t* key_ends;
+  std::int64_t range_stride;  // 1, or 0 when all rows see the same keys
   float scale;
+  const float* bias;  // [rows, bias_stride] or null, one value per position
+  std::int64_t bias_stride;
+  const float* slopes;  // or null
+  std::int64_t slope_stride;
   float* out;
   std::int64_t out_stride;
-  float* weights;  // [rows, weights_stride] or null; entries from key_counts[r] to weights_count are set to zero
+  float* weights;  // [rows, weights_stride] or null; entries of keys that a row does not see are set to zero
   std::int64_t weights_stride;
   std::int64_t weights_count;
-  float* scratch;  // attention_scratch_size(rows, value_dim) values
+  float* scratch;  // attention_scratch_size(head_dim, value_dim) values
 };
-constexpr std::int64_t kAttentionKeyChunk = 256;
-constexpr std::int64_t kAttentionKeyBlock = 32;
-constexpr std::int64_t kAttentionMaxRows = 12;  // that a tier takes together
-/// Scores of one chunk and one row of sums, for each of the rows taken together.
-static constexpr std::int64_t attention_scratch_size(std::int64_t rows, std::int64_t value_dim) {
-  return (rows < kAttentionMaxRows ? rows : kAttentionMaxRows) * (kAttentionKeyChunk + value_dim);
+/// Scaled queries, scores of one chunk and of one block, products with the values, for the rows taken together.
+static constexpr std::int64_t attention_scratch_size(std::int64_t head_dim, std::int64_t value_dim) {
+  return kAttentionMaxRows * (head_dim + kAttentionKeyChunk + kAttentionKeyBlock + value_dim);
 }
 
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
-#define PYSEQ_ATTENTION_KERNELS(X) X(attention_f32, AttentionF32)
+#define PYSEQ_ATTENTION_KERNELS(X) X(attention, AttentionRun)
 
 struct AttentionKernels {
   PYSEQ_ATTENTION_KERNELS(PYSEQ_DECLARE_KERNEL)

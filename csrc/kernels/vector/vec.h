@@ -219,6 +219,32 @@ inline void store(float* p, Float v, std::int64_t count) {
   }
 }
 
+/// kLanes narrow values, widened: with zeros, and with their sign.
+inline Int load_halves(const std::uint16_t* p) {
+#if defined(__AVX512F__)
+  return (Int)_mm512_maskz_cvtepu16_epi32(0xFFFF, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+#elif defined(__AVX2__)
+  return (Int)_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#else
+  Int v;
+#pragma GCC unroll 4
+  for (int lane = 0; lane < kLanes; ++lane) v[lane] = p[lane];
+  return v;
+#endif
+}
+inline Int load_bytes(const std::int8_t* p) {
+#if defined(__AVX512F__)
+  return (Int)_mm512_maskz_cvtepi8_epi32(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#elif defined(__AVX2__)
+  return (Int)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+#else
+  Int v;
+#pragma GCC unroll 4
+  for (int lane = 0; lane < kLanes; ++lane) v[lane] = p[lane];
+  return v;
+#endif
+}
+
 /// The lower 16 or 8 bits of the first `count` lanes.
 inline void store_halves(std::uint16_t* p, Int v, std::int64_t count) {
 #if defined(__AVX512F__)

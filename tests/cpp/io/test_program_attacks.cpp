@@ -146,7 +146,7 @@ TEST_CASE("head and tables") {
       {"/state/1/shape", "[2,2]", "expected positive [heads, head_dim, value_dim]"},
       {"/state/1/shape", "[2,0,2]", "expected positive"},
       {"/state/1/shape", "[65536,65536,2]", "overflows"},
-      {"/state/1/dtype", "\"int64\"", "float32 only"},
+      {"/state/1/dtype", "\"int64\"", "a cache holds float32, bfloat16 or int8, not int64"},
       {"/state/2/shape", "[1]", "shape is not empty"},
       {"/packed/absent", R"({"gates": 1, "shape": [1, 1]})", "'absent', which is missing"},
       {"/packed/projection.weight/gates", "0", "'gates' is 0"},

@@ -11,7 +11,7 @@ struct Memory {
   Buffer keys, values;  // [positions, head_dim], [positions, value_dim]
   Buffer panels;
   std::vector<Buffer> value_buffers;
-  std::vector<const float*> key_panels, value_blocks;
+  std::vector<KeyPart> parts;
 
   Memory(std::int64_t position_count, std::int64_t key_width, std::int64_t value_width)
       : positions(position_count),
@@ -37,11 +37,10 @@ struct Memory {
         value_buffers[static_cast<std::size_t>(p / 32)][p % 32 * value_stride + d] = values[p * value_dim + d];
       }
     }
-    key_panels.clear();
-    value_blocks.clear();
+    parts.clear();
     for (std::int64_t b = 0; b < blocks; ++b) {
-      key_panels.push_back(panels.data() + b * 32 * head_dim);
-      value_blocks.push_back(value_buffers[static_cast<std::size_t>(b)].data());
+      parts.push_back({panels.data() + b * 32 * head_dim, value_buffers[static_cast<std::size_t>(b)].data(), nullptr,
+                       b * 32, std::min(positions, b * 32 + 32)});
     }
   }
 };
@@ -50,55 +49,77 @@ struct Result {
   Buffer out, weights;
 };
 
-Result attend(const KernelTable& table, const Memory& memory, const float* q, const std::vector<std::int64_t>& counts,
-              bool with_weights = true, float scale = 0.3F) {
-  const auto rows = static_cast<std::int64_t>(counts.size());
-  Result result{Buffer(rows * memory.value_dim, kNan), Buffer(rows * memory.positions, kNan)};
-  Buffer scratch(attention_scratch_size(rows, memory.value_dim), kNan);
-  const AttentionF32 args{rows,
-                          memory.head_dim,
-                          memory.value_dim,
-                          q,
-                          memory.head_dim,
-                          memory.key_panels.data(),
-                          memory.value_blocks.data(),
-                          memory.value_stride,
-                          counts.data(),
-                          scale,
-                          result.out.data(),
-                          memory.value_dim,
-                          with_weights ? result.weights.data() : nullptr,
-                          memory.positions,
-                          memory.positions,
-                          scratch.data()};
-  table.attention_f32(&args);
+/// All that attention needs but where its results go.
+AttentionRun arguments(const Memory& memory, const float* q, const std::vector<std::int64_t>& ends,
+                       float scale = 0.3F) {
+  return {.storage = KeyStorage::float32,
+          .rows = static_cast<std::int64_t>(ends.size()),
+          .head_dim = memory.head_dim,
+          .value_dim = memory.value_dim,
+          .q = q,
+          .q_stride = memory.head_dim,
+          .parts = memory.parts.data(),
+          .part_count = static_cast<std::int64_t>(memory.parts.size()),
+          .value_stride = memory.value_stride,
+          .key_begins = nullptr,
+          .key_ends = ends.data(),
+          .range_stride = 1,
+          .scale = scale,
+          .bias = nullptr,
+          .bias_stride = 0,
+          .slopes = nullptr,
+          .slope_stride = 0,
+          .out = nullptr,
+          .out_stride = memory.value_dim,
+          .weights = nullptr,
+          .weights_stride = memory.positions,
+          .weights_count = memory.positions,
+          .scratch = nullptr};
+}
+
+Result run(const KernelTable& table, AttentionRun args, bool with_weights = true) {
+  Result result{Buffer(args.rows * args.value_dim, kNan), Buffer(args.rows * args.weights_count, kNan)};
+  Buffer scratch(attention_scratch_size(args.head_dim, args.value_dim), kNan);
+  args.out = result.out.data();
+  args.weights = with_weights ? result.weights.data() : nullptr;
+  args.scratch = scratch.data();
+  table.attention(&args);
   return result;
 }
 
-void check_against_reference(const Memory& memory, const Buffer& q, const std::vector<std::int64_t>& counts,
-                             const Result& result) {
+Result attend(const KernelTable& table, const Memory& memory, const float* q, const std::vector<std::int64_t>& ends,
+              bool with_weights = true, float scale = 0.3F) {
+  return run(table, arguments(memory, q, ends, scale), with_weights);
+}
+
+void check_against_reference(const Memory& memory, const AttentionRun& args, const Result& result,
+                             double tolerance = 2e-6) {
   std::vector<double> out, weights;
-  for (std::size_t r = 0; r < counts.size(); ++r) {
+  for (std::int64_t r = 0; r < args.rows; ++r) {
     std::vector<double> row(static_cast<std::size_t>(memory.positions), 0.0);
+    const std::int64_t begin = args.key_begins == nullptr ? 0 : args.key_begins[r], end = args.key_ends[r];
     double sum = 0.0;
-    for (std::int64_t p = 0; p < counts[r]; ++p) {
+    for (std::int64_t p = begin; p < end; ++p) {
       double score = 0.0;
       for (std::int64_t d = 0; d < memory.head_dim; ++d) {
-        score += double{q[static_cast<std::int64_t>(r) * memory.head_dim + d]} * memory.keys[p * memory.head_dim + d];
+        score += double{args.q[r * memory.head_dim + d]} * memory.keys[p * memory.head_dim + d];
       }
-      sum += row[static_cast<std::size_t>(p)] = std::exp(double{0.3F} * score);
+      score *= double{args.scale};
+      if (args.bias != nullptr) score += args.bias[r * args.bias_stride + p];
+      if (args.slopes != nullptr) score += double{args.slopes[r * args.slope_stride]} * static_cast<double>(p - end);
+      sum += row[static_cast<std::size_t>(p)] = std::exp(score);
     }
     for (std::int64_t d = 0; d < memory.value_dim; ++d) {
       double mean = 0.0;
-      for (std::int64_t p = 0; p < counts[r]; ++p) {
+      for (std::int64_t p = begin; p < end; ++p) {
         mean += row[static_cast<std::size_t>(p)] / sum * memory.values[p * memory.value_dim + d];
       }
       out.push_back(mean);
     }
-    for (const double weight : row) weights.push_back(counts[r] == 0 ? 0.0 : weight / sum);
+    for (const double weight : row) weights.push_back(begin >= end ? 0.0 : weight / sum);
   }
-  CHECK(largest_error(result.out, out) < 2e-6);
-  CHECK(largest_error(result.weights, weights) < 2e-6);
+  CHECK(largest_error(result.out, out) < tolerance);
+  CHECK(largest_error(result.weights, weights) < tolerance);
 }
 
 TEST_CASE("attention equals the float64 reference") {
@@ -115,8 +136,8 @@ TEST_CASE("attention equals the float64 reference") {
             CAPTURE(rows);
             std::vector<std::int64_t> counts;
             for (std::int64_t r = 0; r < rows; ++r) counts.push_back(std::max<std::int64_t>(0, positions - r * 37));
-            const Result result = attend(table, memory, q.data(), counts);
-            check_against_reference(memory, q, counts, result);
+            const AttentionRun args = arguments(memory, q.data(), counts);
+            check_against_reference(memory, args, run(table, args));
           }
         });
       }
@@ -192,6 +213,150 @@ TEST_CASE("scores far apart neither overflow nor lose the largest") {
     CHECK(same_bits(result.out.data(), memory.values.data() + 599 * 2, 2));
     CHECK(same_bits(result.out.data() + 2, memory.values.data(), 2));
   });
+}
+
+TEST_CASE("a window, a bias and slopes equal the float64 reference, and rows go alone with the same bits") {
+  const std::int64_t positions = 600, rows = 13;
+  const Memory memory(positions, 20, 33);
+  const Buffer q = random_values(rows * 20, 23, -2.0F, 2.0F);
+  const Buffer bias = random_values(rows * positions, 26, -3.0F, 3.0F), slopes = random_values(rows, 27, 0.0F, 0.1F);
+  std::vector<std::int64_t> begins, ends;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    ends.push_back(positions - r * 29);
+    begins.push_back(r % 3 == 0 ? 0 : std::max<std::int64_t>(0, ends.back() - r * 41));
+  }
+  for_each_tier([&](const KernelTable& table) {
+    AttentionRun args = arguments(memory, q.data(), ends);
+    args.key_begins = begins.data();
+    args.bias = bias.data();
+    args.bias_stride = positions;
+    args.slopes = slopes.data();
+    args.slope_stride = 1;
+    const Result whole = run(table, args);
+    check_against_reference(memory, args, whole);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      CAPTURE(r);
+      AttentionRun one = args;
+      one.rows = 1;
+      one.q += r * 20;
+      one.key_begins += r;
+      one.key_ends += r;
+      one.bias += r * positions;
+      one.slopes += r;
+      const Result alone = run(table, one);
+      CHECK(same_bits(alone.out.data(), whole.out.data() + r * 33, 33));
+      CHECK(same_bits(alone.weights.data(), whole.weights.data() + r * positions, positions));
+    }
+  });
+}
+
+TEST_CASE("positions that stand in several blocks of memory give the bits of one") {
+  const Memory memory(300, 16, 24);
+  // Every part but the first of a block holds its own lanes only; the other lanes are NaN.
+  std::vector<std::vector<float>> panels, values;
+  std::vector<KeyPart> parts;
+  for (const KeyPart& whole : memory.parts) {
+    for (const std::int64_t lane : {0, 3, 17, 20}) {
+      const std::int64_t begin = whole.begin + lane;
+      const std::int64_t end = std::min(whole.end, whole.begin + (lane == 0    ? 3
+                                                                  : lane == 3  ? 17
+                                                                  : lane == 17 ? 20
+                                                                               : 32));
+      if (begin >= end) continue;
+      panels.emplace_back(std::size_t{32 * 16}, kNan);
+      values.emplace_back(static_cast<std::size_t>(32 * memory.value_stride), kNan);
+      for (std::int64_t p = begin; p < end; ++p) {
+        for (std::int64_t d = 0; d < 16; ++d)
+          panels.back()[static_cast<std::size_t>(d * 32 + p % 32)] = memory.keys[p * 16 + d];
+        for (std::int64_t d = 0; d < 24; ++d) {
+          values.back()[static_cast<std::size_t>(p % 32 * memory.value_stride + d)] = memory.values[p * 24 + d];
+        }
+      }
+      parts.push_back({panels.back().data(), values.back().data(), nullptr, begin, end});
+    }
+  }
+  const Buffer q = random_values(5 * 16, 25);
+  const std::vector<std::int64_t> begins = {0, 5, 18, 290, 255}, ends = {300, 270, 33, 292, 257};
+  for_each_tier([&](const KernelTable& table) {
+    for (const bool windows : {false, true}) {
+      AttentionRun args = arguments(memory, q.data(), ends);
+      if (windows) args.key_begins = begins.data();
+      const Result expected = run(table, args);
+      args.parts = parts.data();
+      args.part_count = static_cast<std::int64_t>(parts.size());
+      const Result got = run(table, args);
+      CHECK(same_bits(got.out.data(), expected.out.data(), 5 * 24));
+      CHECK(same_bits(got.weights.data(), expected.weights.data(), 5 * 300));
+    }
+  });
+}
+
+/// The memory with keys and values rounded as storage holds them, and its parts in that storage.
+struct NarrowMemory {
+  Memory rounded;
+  std::vector<std::vector<std::byte>> blocks;
+  std::vector<std::vector<float>> scales;
+  std::vector<KeyPart> parts;
+  std::int64_t value_stride;
+
+  NarrowMemory(KeyStorage storage, std::int64_t positions, std::int64_t head_dim, std::int64_t value_dim)
+      : rounded(positions, head_dim, value_dim), value_stride((value_dim + 15) / 16 * 16) {
+    const std::int64_t item = storage == KeyStorage::bfloat16 ? 2 : 1;
+    for (std::int64_t begin = 0; begin < positions; begin += 32) {
+      blocks.emplace_back(static_cast<std::size_t>(32 * (head_dim + value_stride) * item));
+      scales.emplace_back(64, kNan);
+      for (std::int64_t p = begin; p < std::min(positions, begin + 32); ++p) {
+        const auto lane = static_cast<std::size_t>(p % 32);
+        const auto put = [&](float* row, std::int64_t n, std::int64_t at, std::int64_t stride, float& scale) {
+          scale = storage == KeyStorage::int8 ? 1.0F / 127.0F : 1.0F;
+          for (std::int64_t i = 0; i < n; ++i) {
+            std::byte* out = blocks.back().data() + (at + i * stride) * item;
+            if (storage == KeyStorage::int8) {
+              const auto q = static_cast<std::int8_t>(std::lround(row[i] * 127.0F));
+              std::memcpy(out, &q, 1);
+              row[i] = static_cast<float>(q) * scale;
+            } else {
+              const std::uint32_t bits = std::bit_cast<std::uint32_t>(row[i]) & 0xFFFF0000U;
+              const auto half = static_cast<std::uint16_t>(bits >> 16);
+              std::memcpy(out, &half, 2);
+              row[i] = std::bit_cast<float>(bits);
+            }
+          }
+        };
+        put(rounded.keys.data() + p * head_dim, head_dim, p % 32, 32, scales.back()[lane]);
+        put(rounded.values.data() + p * value_dim, value_dim, 32 * head_dim + p % 32 * value_stride, 1,
+            scales.back()[32 + lane]);
+      }
+      parts.push_back({blocks.back().data(), blocks.back().data() + 32 * head_dim * item, scales.back().data(), begin,
+                       std::min(positions, begin + 32)});
+    }
+  }
+};
+
+TEST_CASE("bfloat16 and int8 keys and values equal the reference of what they stand for") {
+  for (const KeyStorage storage : {KeyStorage::bfloat16, KeyStorage::int8}) {
+    for (const std::int64_t value_dim : {5, 64}) {
+      const NarrowMemory memory(storage, 300, 24, value_dim);
+      const Buffer q = random_values(13 * 24, 23, -2.0F, 2.0F);
+      std::vector<std::int64_t> ends;
+      for (std::int64_t r = 0; r < 13; ++r) ends.push_back(300 - r * 19);
+      for_each_tier([&](const KernelTable& table) {
+        AttentionRun args = arguments(memory.rounded, q.data(), ends);
+        args.storage = storage;
+        args.parts = memory.parts.data();
+        args.value_stride = memory.value_stride;
+        const Result whole = run(table, args);
+        check_against_reference(memory.rounded, args, whole);
+        for (std::int64_t r = 0; r < 13; ++r) {
+          AttentionRun one = args;
+          one.rows = 1;
+          one.q += r * 24;
+          one.key_ends += r;
+          CHECK(same_bits(run(table, one).out.data(), whole.out.data() + r * value_dim, value_dim));
+        }
+      });
+    }
+  }
 }
 
 }  // namespace

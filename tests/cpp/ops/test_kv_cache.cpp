@@ -1,3 +1,4 @@
+#include <bit>
 #include <optional>
 
 #include "fixture.h"
@@ -37,21 +38,30 @@ struct NaiveCache {
   }
 };
 
-/// What the pointers of blocks() show, position by position.
+/// What the pointers of parts() show, position by position.
 NaiveCache contents(const KvCache& cache) {
   NaiveCache naive{std::vector<std::vector<NaiveCache::Position>>(static_cast<std::size_t>(cache.rows()))};
-  std::vector<const float*> keys, values;
+  std::vector<KeyPart> parts;
   for (std::int64_t row = 0; row < cache.rows(); ++row) {
     auto& positions = naive.rows[static_cast<std::size_t>(row)];
     positions.resize(static_cast<std::size_t>(cache.length(row)));
     for (std::int64_t head = 0; head < kHeads; ++head) {
-      cache.blocks(row, head, keys, values);
-      REQUIRE(keys.size() == static_cast<std::size_t>((cache.length(row) + 31) / 32));
-      for (std::size_t p = 0; p < positions.size(); ++p) {
-        for (std::int64_t i = 0; i < kHeadDim; ++i) positions[p].key.push_back(keys[p / 32][i * 32 + p % 32]);
-        const float* value = values[p / 32] + p % 32 * kValueDim;
-        positions[p].value.insert(positions[p].value.end(), value, value + kValueDim);
+      cache.parts(row, head, parts);
+      std::int64_t end = 0;
+      for (const KeyPart& part : parts) {
+        REQUIRE(part.begin == end);
+        REQUIRE(part.begin < part.end);
+        REQUIRE(part.begin / 32 == (part.end - 1) / 32);
+        end = part.end;
+        for (std::int64_t p = part.begin; p < part.end; ++p) {
+          NaiveCache::Position& position = positions[static_cast<std::size_t>(p)];
+          const float* keys = static_cast<const float*>(part.keys);
+          for (std::int64_t i = 0; i < kHeadDim; ++i) position.key.push_back(keys[i * 32 + p % 32]);
+          const float* value = static_cast<const float*>(part.values) + p % 32 * cache.value_stride();
+          position.value.insert(position.value.end(), value, value + kValueDim);
+        }
       }
+      REQUIRE(end == cache.length(row));
     }
   }
   return naive;
@@ -130,23 +140,69 @@ TEST_CASE("KvCache = a naive cache under random operations, copies included") {
   }
 }
 
-TEST_CASE("KvCache: reorder shares blocks, appending copies the shared one only") {
+TEST_CASE("KvCache: reorder shares blocks, and no append copies a position") {
   Twin twin(1);
   twin.append(40, 1);  // one whole block and a quarter of a second
   const std::size_t block = twin.cache.bytes() / 2;
-  CHECK(block == kHeads * (kHeadDim + kValueDim) * 32 * sizeof(float));
+  CHECK(block >= kHeads * (kHeadDim + kValueDim) * 32 * sizeof(float));
   twin.reorder({0, 0, 0});
   CHECK(twin.cache.bytes() == 2 * block);
   twin.append(1, 2);
-  CHECK(twin.cache.bytes() == 4 * block);  // the whole block, and a second one for each row
+  CHECK(twin.cache.bytes() == 4 * block);  // the first row goes on in the second block, the others start their own
   CHECK(twin.agree());
+  std::vector<KeyPart> first, second;
+  twin.cache.parts(0, 0, first);
+  twin.cache.parts(1, 0, second);
+  REQUIRE(first.size() == 2);
+  REQUIRE(second.size() == 3);
+  CHECK(first[1].keys == second[1].keys);
+  CHECK(first[1].end == 41);
+  CHECK(second[2].begin == 40);
   twin.reorder({1});
-  CHECK(twin.cache.bytes() == 2 * block);
+  CHECK(twin.cache.bytes() == 3 * block);
+  twin.append(30, 3);  // alone now: on in its own block, then a new one
+  CHECK(twin.cache.bytes() == 4 * block);
+  CHECK(twin.agree());
   twin.truncate(32);
   CHECK(twin.cache.bytes() == block);
   twin.truncate(0);
   CHECK(twin.cache.bytes() == 0);
   CHECK(twin.cache.max_length() == 0);
+}
+
+TEST_CASE("KvCache: bfloat16 and int8 hold values rounded once, NaN for those that are not finite") {
+  const NewPositions added = new_positions(1, 3, 5);
+  Tensor key = added.key.copy(), value = added.value.copy();
+  key.mutable_data<float>()[kHeads * kHeadDim] = kNan;  // position 1, head 0
+  for (const DType dtype : {DType::bfloat16, DType::int8}) {
+    KvCache cache(kHeads, kHeadDim, kValueDim, 1, dtype);
+    cache.append(key, value);
+    CHECK(cache.value_stride() == 16);
+    std::vector<KeyPart> parts;
+    cache.parts(0, 0, parts);
+    REQUIRE(parts.size() == 1);
+    for (std::int64_t p : {0, 2}) {
+      float largest = 0.0F;
+      for (std::int64_t i = 0; i < kHeadDim; ++i) {
+        largest = std::max(largest, std::fabs(key.data<float>()[p * kHeads * kHeadDim + i]));
+      }
+      for (std::int64_t i = 0; i < kHeadDim; ++i) {
+        const float exact = key.data<float>()[p * kHeads * kHeadDim + i];
+        float held = 0.0F;
+        if (dtype == DType::int8) {
+          held = static_cast<float>(static_cast<const std::int8_t*>(parts[0].keys)[i * 32 + p]) * parts[0].scales[p];
+          CHECK(std::fabs(held - exact) <= largest / 254.0F * 1.001F);
+        } else {
+          const std::uint32_t bits = static_cast<const std::uint16_t*>(parts[0].keys)[i * 32 + p];
+          held = std::bit_cast<float>(bits << 16);
+          CHECK(std::fabs(held - exact) <= std::fabs(exact) / 256.0F);
+        }
+      }
+    }
+    if (dtype == DType::int8) CHECK(std::isnan(parts[0].scales[1]));
+  }
+  CHECK(error_of([] { KvCache(1, 1, 1, 1, DType::int64); }) ==
+        "ValueError: kv_cache: dtype has int64, expected float32, bfloat16 or int8");
 }
 
 TEST_CASE("KvCache: lengths per row, and taking an append back") {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import reference
+import reference_attention
 from op_table import ROWS
 
 import pyseq
@@ -55,7 +55,7 @@ class Float64Program:
         past = self.state[cache[2:]]
         keys, values = new if past is None else (np.concatenate(pair, axis=1) for pair in zip(past, new, strict=True))
         self.state[cache[2:]] = (keys, values)
-        return reference.attention(query, keys, values, causal=True, **attributes)
+        return reference_attention.attention(query, keys, values, causal=True, **attributes)
 
     def _read(self, entry: str | None, values: dict[str, Array]) -> Any:
         if entry is None:

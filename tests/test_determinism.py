@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from model_folders import g2p_arrays, write_folder
+from real_models import grapheme_to_phoneme, transliteration
 from test_hub_g2p import write_checkpoint
-from test_quantization import grapheme_to_phoneme, transliteration
 
 import pyseq
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import skip_or_fail
 from float64_program import Float64Program
 from model_folders import write_folder
+from real_models import grapheme_to_phoneme, transliteration
 from test_cli import output_of, pyseq_command
 
 import pyseq
@@ -183,20 +182,6 @@ def test_the_command_explains_what_is_missing(tmp_path: Path, arguments: tuple[s
 
 
 # The real models.
-
-
-def transliteration(data_dir: Path) -> Path:
-    folder = data_dir / "models" / "aren_transliteration"
-    if not folder.is_dir():
-        skip_or_fail(f"{folder} is not there")
-    return folder
-
-
-def grapheme_to_phoneme() -> Path:
-    spec = importlib.util.find_spec("g2p_en")
-    if spec is None or not spec.submodule_search_locations:
-        skip_or_fail("the package g2p-en is not installed (pip install --no-deps g2p-en)")
-    return Path(spec.submodule_search_locations[0])  # type: ignore[union-attr, index]
 
 
 def unchanged(expected: list[str], translator: Translator, words: list[str], **options: Any) -> int:

@@ -9,8 +9,9 @@ import numpy as np
 import op_rows_attention
 import op_rows_ctc
 import op_rows_gemm
+import op_rows_recurrent
 import reference
-from op_cases import Array, Inputs, OpCase, OpError, OpRow, Rng, as_float64, cut, normal, ragged, replaced, weight
+from op_cases import Inputs, OpCase, OpError, OpRow, Rng, as_float64, cut, normal, replaced, weight
 
 import pyseq
 
@@ -199,93 +200,6 @@ LEARNED_POSITIONS = OpRow(
 )
 
 
-def layer_inputs(
-    kind: str, width: int, hidden: int, *, bidirectional: bool, bias: bool, lengths: bool, state: bool
-) -> Callable[[Rng, int, int], Inputs]:
-    gates = {"rnn": 1, "gru": 3, "lstm": 4}[kind]
-
-    def make(rng: Rng, batch: int, time: int) -> Inputs:
-        inputs: Inputs = {"x": normal(rng, batch, time, width)}
-        for suffix in ("", "_reverse") if bidirectional else ("",):
-            inputs["w_ih" + suffix] = weight(rng, gates * hidden, width)
-            inputs["w_hh" + suffix] = weight(rng, gates * hidden, hidden)
-            if bias:
-                inputs["b_ih" + suffix] = normal(rng, gates * hidden)
-                inputs["b_hh" + suffix] = normal(rng, gates * hidden)
-        if lengths:
-            inputs["lengths"] = ragged(rng, batch, time)
-        if state:
-            directions = 2 if bidirectional else 1
-            inputs["h0"] = normal(rng, batch, directions * hidden)
-            if kind == "lstm":
-                inputs["c0"] = normal(rng, batch, directions * hidden)
-        return inputs
-
-    return make
-
-
-PARAMETERS = tuple(p + s for s in ("", "_reverse") for p in ("w_ih", "w_hh", "b_ih", "b_hh"))
-
-
-def recurrent_row(kind: str) -> OpRow:
-    def inputs(width: int, hidden: int, **flags: bool) -> Callable[[Rng, int, int], Inputs]:
-        return layer_inputs(kind, width, hidden, **flags)
-
-    cases = [
-        OpCase(inputs(5, 20, bidirectional=False, bias=True, lengths=False, state=False)),
-        OpCase(inputs(33, 40, bidirectional=True, bias=True, lengths=True, state=True)),
-        OpCase(inputs(300, 64, bidirectional=False, bias=False, lengths=True, state=True)),
-    ]
-    if kind == "rnn":
-        cases.append(OpCase(cases[1].make, {"nonlinearity": "relu"}))
-    return OpRow(
-        name=kind,
-        cases=cases,
-        reference=lambda **arguments: reference.recurrent(kind, **arguments),
-        tolerance=1e-5,
-        batched=("x", "lengths", "h0", "c0"),
-        weights=PARAMETERS,
-        time_axis={"x": 1, "0": 1},
-        errors=[
-            OpError(cut("w_hh"), pyseq.ShapeError, f"{kind}: w_hh .*19"),
-            OpError(cut("x"), pyseq.ShapeError, f"{kind}: (x|w_ih) .*[45]"),
-            OpError(replaced("lengths", np.array([99, 1, 1])), pyseq.Error, f"{kind}: lengths .*99"),
-        ],
-    )
-
-
-def step_inputs(kind: str, width: int, hidden: int) -> Callable[[Rng, int, int], Inputs]:
-    make = layer_inputs(kind, width, hidden, bidirectional=False, bias=True, lengths=False, state=True)
-
-    def one_step(rng: Rng, batch: int, time: int) -> Inputs:
-        inputs = make(rng, batch, 1)
-        names = {"x": "x", "h0": "h", "c0": "c"}
-        renamed = {names.get(name, name): value for name, value in inputs.items()}
-        return {**renamed, "x": renamed["x"][:, 0].copy()}
-
-    return one_step
-
-
-def judge_step(kind: str, x: Array, h: Array, c: Array | None = None, **rest: Any) -> tuple[Array, ...]:
-    state = {"h0": h} if c is None else {"h0": h, "c0": c}
-    return reference.recurrent(kind, x[:, None], **state, **rest)[1:]
-
-
-def step_row(kind: str) -> OpRow:
-    cases = [OpCase(step_inputs(kind, 5, 20)), OpCase(step_inputs(kind, 300, 48))]
-    if kind == "rnn":
-        cases.append(OpCase(step_inputs(kind, 5, 20), {"nonlinearity": "relu"}))
-    return OpRow(
-        name=f"{kind}_step",
-        cases=cases,
-        reference=lambda **arguments: judge_step(kind, **arguments),
-        tolerance=1e-5,
-        batched=("x", "h", "c"),
-        weights=("w_ih", "w_hh", "b_ih", "b_hh"),
-        errors=[OpError(cut("h"), pyseq.ShapeError, f"{kind}_step: h .*19.*20")],
-    )
-
-
 ROWS: dict[str, OpRow] = {
     row.name: row
     for row in [
@@ -307,8 +221,7 @@ ROWS: dict[str, OpRow] = {
         SINUSOIDAL_POSITIONS,
         LEARNED_POSITIONS,
         *op_rows_attention.ROWS,
-        *(recurrent_row(kind) for kind in ("rnn", "gru", "lstm")),
-        *(step_row(kind) for kind in ("rnn", "gru", "lstm")),
+        *op_rows_recurrent.ROWS,
         *op_rows_ctc.ROWS,
         *op_rows_gemm.ROWS,
     ]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import reference
 import reference_attention
+import reference_recurrent
 
 import pyseq
 from pyseq import nn
@@ -157,7 +158,9 @@ def stacked_reference(
                 weights[ours + suffix] = arrays[f"{theirs}_l{layer}{suffix}"]
         names = ("h0", "c0") if kind == "lstm" else ("h0",)
         first = [] if state is None else (state[layer] if kind == "lstm" else [state[layer]])
-        x, *last = reference.recurrent(kind, x, **weights, lengths=lengths, **dict(zip(names, first, strict=False)))
+        x, *last = reference_recurrent.recurrent(
+            kind, x, **weights, lengths=lengths, **dict(zip(names, first, strict=False))
+        )
         final.append(last)
     return x, final
 
@@ -180,18 +183,63 @@ def test_recurrent_layers(kind: str, bidirectional: bool, with_state: bool) -> N
             assert_close(tensor, array)
 
 
+VARIANTS: list[tuple[str, str, dict[str, Any]]] = [  # op, class, options
+    ("gru", "GRU", {"reset": "before"}),
+    ("gru", "GRU", {"layer_norm": True, "epsilon": 0.01}),
+    ("simple_gru", "GRU", {"reset": "none"}),
+    ("lstm", "LSTM", {"proj_size": 5, "peephole": True}),
+    ("lstm", "LSTM", {"layer_norm": True, "bias": False}),
+    ("coupled_lstm", "LSTM", {"coupled": True, "layer_norm": True, "peephole": True}),
+]
+ARGUMENTS = {"weight_ih": "w_ih", "weight_hh": "w_hh", "weight_hr": "w_hr", "bias_ih": "b_ih", "bias_hh": "b_hh"}
+
+
+def op_arguments(module: nn.Module) -> dict[str, np.ndarray]:
+    """The weights of a cell or of a layer with one direction, under the names of the reference."""
+    named = {name.removesuffix("_l0"): array for name, array in module.state_dict().items()}
+    return {ARGUMENTS.get(name, name): array for name, array in named.items()}
+
+
+def randomized(module: Any) -> Any:
+    """With norms that do something."""
+    arrays = module.state_dict()
+    module.load_state_dict({n: floats(*a.shape) if n.startswith("norm") else a for n, a in arrays.items()})
+    return module
+
+
+@pytest.mark.parametrize(("kind", "name", "options"), VARIANTS)
+def test_variants_of_recurrent_layers_and_cells(kind: str, name: str, options: dict[str, Any]) -> None:
+    layer, cell = (
+        randomized(getattr(nn, name)(5, 8, **options)),
+        randomized(getattr(nn, f"{name}Cell")(5, 8, **options)),
+    )
+    passed_on = {key: value for key, value in options.items() if key == "epsilon" or value == "before"}
+    x, h, c = floats(3, 6, 5), floats(3, options.get("proj_size", 8)), floats(3, 8)
+    start = {"h0": h, "c0": c} if name == "LSTM" else {"h0": h}
+    expected = reference_recurrent.recurrent(kind, x, **start, **op_arguments(layer), **passed_on)
+    y, (last,) = layer(x, None, [(h, c) if name == "LSTM" else h])
+    for ours, theirs in zip((y, *(last if name == "LSTM" else [last])), expected, strict=True):
+        assert_close(ours, theirs)
+    now = cell(x[:, 0].copy(), h, c) if name == "LSTM" else (cell(x[:, 0].copy(), h),)
+    expected = reference_recurrent.recurrent(kind, x[:, :1], **start, **op_arguments(cell), **passed_on)
+    for ours, theirs in zip(now, expected[1:], strict=True):
+        assert_close(ours, theirs)
+
+
+def test_gru_refuses_an_unknown_reset() -> None:
+    with pytest.raises(ValueError, match="GRU: reset is 'never', expected one of after, before, none"):
+        nn.GRU(4, 8, reset="never")
+
+
 @pytest.mark.parametrize("kind", CELLS)
 def test_cells(kind: str) -> None:
     cell = CELLS[kind][1](5, 8)
     x, h, c = floats(3, 5), floats(3, 8), floats(3, 8)
-    parameters = weights_of(cell, ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-    rows = [reference.cell(kind, x[b], h[b], c[b], *parameters) for b in range(3)]
-    if kind == "lstm":
-        new_h, new_c = cell(x, h, c)
-        assert_close(new_c, np.stack([row[1] for row in rows]))
-    else:
-        new_h = cell(x, h)
-    assert_close(new_h, np.stack([row[0] for row in rows]))
+    state = (h, c) if kind == "lstm" else (h,)
+    expected = reference_recurrent.recurrent_step(kind, x, *state, **op_arguments(cell))
+    new = cell(x, *state)
+    for ours, theirs in zip(new if kind == "lstm" else [new], expected, strict=True):
+        assert_close(ours, theirs)
 
 
 def test_recurrent_names_and_layouts_are_pytorch_s() -> None:

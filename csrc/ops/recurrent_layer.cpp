@@ -1,227 +1,112 @@
-// How a direction is computed
-//   1. x is gathered in the order of SequenceOrder, and W_ih x + b_ih of many steps is one product.
-//   2. One parallel region walks over those steps. Threads own blocks of 32 hidden units in all their gates: each
-//      computes W_hh h + b_hh for its units and runs the cell on them, and all meet at a barrier before the next step.
-// States are double-buffered: step s reads buffer s % 2 and writes the other one. Rows that have ended are never
-// written again, so the final state of a row of length n waits in buffer n % 2.
 #include "ops/recurrent_layer.h"
 
 #include <algorithm>
-#include <array>
+#include <vector>
 
-#include "base/packing.h"
-#include "base/threads.h"
-#include "kernels/dispatch.h"
-#include "ops/checks.h"
-#include "ops/gemm.h"
-#include "ops/sequence_order.h"
+#include "ops/recurrent_direction.h"
 
 namespace pyseq {
 namespace {
 
-/// Gate values of the input projection that are held at a time; bounds the memory of long sequences.
-constexpr std::int64_t kMostGateValues = std::int64_t{1} << 22;
 /// Steps between two looks at the limits.
 constexpr std::int64_t kStepsPerCheck = 32;
-/// Multiply-adds per step below which a further thread costs more at the barrier than it saves.
-constexpr double kStepWorkPerThread = 1 << 16;
+/// Multiply-adds of float32 per step below which a further thread costs more at the barrier than it saves.
+constexpr double kStepWorkPerThread = 1 << 14;
+/// The same for all that a region does: workers must wake up for it.
+constexpr double kRegionWorkPerThread = 1 << 17;
 
-/// How gates lie in packed weights and in gate buffers: whole blocks of 32 units first, then the rest, which is 16
-/// columns wide per gate when 16 units or fewer remain.
-struct GateLayout {
-  std::int64_t hidden, gates;
-
-  std::int64_t columns() const { return gates * padded_columns(hidden); }
-  std::int64_t blocks() const { return (hidden + kPanelColumns - 1) / kPanelColumns; }
-  std::int64_t first_column(std::int64_t block) const { return block * kPanelColumns * gates; }
-  std::int64_t units(std::int64_t block) const { return std::min(kPanelColumns, hidden - block * kPanelColumns); }
-  std::int64_t width(std::int64_t block) const { return panel_width(units(block)); }
-};
-
-struct PackedMatrix {
-  const float* panels;
-  const float* bias;  // in the order of the panels, or null
-  std::int64_t in;
-};
-
-PackedMatrix packed_matrix(const Tensor& weight, const Tensor& bias, const GateLayout& layout, Arena& scratch) {
-  const int gates = static_cast<int>(layout.gates);
-  float* packed_bias = nullptr;
-  if (bias.defined()) {
-    packed_bias = scratch.allocate<float>(layout.columns());
-    pack_bias(bias.data<float>(), layout.hidden, gates, packed_bias);
-  }
-  return {packed_or_pack(weight, gates, scratch), packed_bias, weight.size(1)};
-}
-
-/// Calls run(product) for the gates of unit blocks [begin, end): once for all panels of 32 columns, and once for the
-/// last block when its panels are narrower. Gates are written at their columns of `c` [rows, layout.columns()].
-template <typename Run>
-void gate_products(const GateLayout& layout, const PackedMatrix& matrix, std::int64_t begin, std::int64_t end,
-                   std::int64_t rows, const float* a, float* c, Run run) {
-  const auto product = [&](std::int64_t first, std::int64_t last, std::int64_t panel) {
-    const std::int64_t column = layout.first_column(first);
-    const std::int64_t columns = ((last - first - 1) * kPanelColumns + layout.width(last - 1)) * layout.gates;
-    run(GemmF32{.m = rows,
-                .n = columns,
-                .k = matrix.in,
-                .a = a,
-                .lda = matrix.in,
-                .b = matrix.panels + column * matrix.in,
-                .panel = panel,
-                .epilogue = {.bias = matrix.bias == nullptr ? nullptr : matrix.bias + column},
-                .c = c + column,
-                .ldc = layout.columns()});
-  };
-  const bool narrow_end = end > begin && layout.width(end - 1) < kPanelColumns;
-  const std::int64_t whole = narrow_end ? end - 1 : end;
-  if (whole > begin) product(begin, whole, kPanelColumns);
-  if (narrow_end) product(whole, end, kColumnRounding);
-}
-
-/// One direction of a layer while it runs.
-class Direction {
+/// A layer while it runs. Two directions have the same steps, so that they can be walked side by side.
+class Layer {
  public:
-  Direction(const CellKind& kind, Activation activation, const DirectionWeights& weights, const SequenceView& view,
-            Arena& scratch, const RunLimits& limits)
-      : kind_(kind),
-        activation_(activation),
-        view_(view),
-        limits_(limits),
-        layout_{view.hidden, kind.gates},
-        order_(view.batch, view.time, view.lengths, view.reverse),
-        w_ih_(packed_matrix(weights.w_ih, weights.b_ih, layout_, scratch)),
-        w_hh_(packed_matrix(weights.w_hh, weights.b_hh, layout_, scratch)),
-        slots_per_segment_(std::max(view.batch, kMostGateValues / layout_.columns())) {
-    const std::int64_t slots = std::min(slots_per_segment_, order_.first_slot(order_.steps()));
-    x_ = scratch.allocate<float>(slots * view.in);
-    x_gates_ = scratch.allocate<float>(slots * layout_.columns());
-    h_gates_ = scratch.allocate<float>(view.batch * layout_.columns());
-    for (float*& buffer : h_) buffer = scratch.allocate<float>(view.batch * view.hidden);
-    if (!kind.has_cell_state) return;
-    for (float*& buffer : c_) buffer = scratch.allocate<float>(view.batch * view.hidden);
+  Layer(const CellKind& kind, const LayerOptions& options, std::span<const DirectionCall> calls, Arena& scratch,
+        const RunLimits& limits)
+      : limits_(limits) {
+    directions_.reserve(calls.size());
+    for (const DirectionCall& call : calls) {
+      directions_.emplace_back(kind, options, call, num_threads(), scratch, limits);
+    }
   }
 
   void run() {
-    load_states(view_.h0, h_[0]);
-    if (kind_.has_cell_state) load_states(view_.c0, c_[0]);
-    for (std::int64_t step = 0; step < order_.steps();) {
-      const std::int64_t end = segment_end(step);
-      project_inputs(step, end);
-      const double work =
-          static_cast<double>(order_.running(step) * layout_.columns()) * static_cast<double>(view_.hidden);
-      const double threads = std::clamp(work / kStepWorkPerThread, 1.0, static_cast<double>(layout_.blocks()));
-      parallel_region(static_cast<int>(threads),
-                      [&](int thread, int count, Barrier& barrier) { walk(step, end, thread, count, barrier); });
+    for (Direction& direction : directions_) direction.load_states();
+    const std::int64_t steps = first().order().steps();
+    for (std::int64_t step = 0; step < steps;) {
+      const std::int64_t end = first().segment_end(step);
+      run_segment(step, end);
       step = end;
     }
-    store_states(h_, view_.h);
-    if (kind_.has_cell_state) store_states(c_, view_.c);
+    for (Direction& direction : directions_) direction.store_states();
   }
 
  private:
-  /// States of the batch -> rows in the order of the steps.
-  void load_states(Columns<const float> from, float* to) const {
-    for (std::int64_t place = 0; place < view_.batch; ++place) {
-      float* row = to + place * view_.hidden;
-      if (from.data == nullptr) {
-        std::fill_n(row, view_.hidden, 0.0f);
-      } else {
-        std::copy_n(from.row(order_.row(place)), view_.hidden, row);
+  Direction& first() { return directions_.front(); }
+  int num_directions() const { return static_cast<int>(directions_.size()); }
+
+  void run_segment(std::int64_t begin, std::int64_t end) {
+    // One step takes both products in one region; more steps have their input products done at once before.
+    const bool is_one_step = end == begin + 1 && first().can_project_in_region();
+    const int threads = region_threads(begin, end, is_one_step);
+    const auto body = [&] {
+      for (Direction& direction : directions_) {
+        direction.start_segment(begin, end);
+        if (!is_one_step) direction.project_inputs();
       }
+      parallel_region(threads, [&](int thread, int count, Barrier& barrier) {
+        walk(begin, end, is_one_step, Share{thread, count, count > 1 ? &barrier : nullptr});
+      });
+    };
+    // Workers stay awake from the products to the region.
+    if (threads > 1) return with_team(body);
+    body();
+  }
+
+  int region_threads(std::int64_t begin, std::int64_t end, bool is_one_step) {
+    const double step_work = first().step_work(begin);
+    const double work =
+        static_cast<double>(end - begin) * step_work + (is_one_step ? first().projection_work(begin) : 0);
+    const double per_direction = is_one_step ? work / kRegionWorkPerThread : step_work / kStepWorkPerThread;
+    const double useful = std::clamp(per_direction, 1.0, static_cast<double>(first().blocks())) * num_directions();
+    return static_cast<int>(std::clamp(num_directions() * work / kRegionWorkPerThread, 1.0, useful));
+  }
+
+  /// What one thread does in a region.
+  void walk(std::int64_t begin, std::int64_t end, bool is_one_step, const Share& all) {
+    if (num_directions() == 1) return walk_direction(first(), begin, end, is_one_step, all, all);
+    if (all.count == 1) {
+      for (Direction& direction : directions_) walk_direction(direction, begin, end, is_one_step, all, all);
+      return;
     }
+    const int of_first = (all.count + 1) / 2;
+    const bool is_second = all.thread >= of_first;
+    Share own{is_second ? all.thread - of_first : all.thread, is_second ? all.count - of_first : of_first, all.barrier};
+    // A thread per direction: they have nothing to wait for.
+    if (all.count == 2) own.barrier = nullptr;
+    walk_direction(directions_[is_second ? 1 : 0], begin, end, is_one_step, own, all);
   }
 
-  void store_states(const std::array<float*, 2>& buffers, Columns<float> to) const {
-    for (std::int64_t place = 0; place < view_.batch; ++place) {
-      const float* row = buffers[order_.length(place) % 2] + place * view_.hidden;
-      std::copy_n(row, view_.hidden, to.row(order_.row(place)));
-    }
-  }
-
-  /// The end of the longest run of steps from `step` whose gates fit the buffer; at least one step.
-  std::int64_t segment_end(std::int64_t step) const {
-    std::int64_t end = step + 1;
-    while (end < order_.steps() && order_.first_slot(end + 1) - order_.first_slot(step) <= slots_per_segment_) ++end;
-    return end;
-  }
-
-  void project_inputs(std::int64_t begin, std::int64_t end) {
-    const std::int64_t first = order_.first_slot(begin), slots = order_.first_slot(end) - first;
+  void walk_direction(Direction& direction, std::int64_t begin, std::int64_t end, bool is_one_step, const Share& own,
+                      const Share& all) {
+    if (is_one_step) direction.project_inputs(own);
     for (std::int64_t step = begin; step < end; ++step) {
-      for (std::int64_t place = 0; place < order_.running(step); ++place) {
-        const float* from = view_.x + (order_.row(place) * view_.time + order_.time(place, step)) * view_.in;
-        std::copy_n(from, view_.in, x_ + (order_.first_slot(step) - first + place) * view_.in);
+      if ((step - begin) % kStepsPerCheck == 0) {
+        if (all.thread == 0) limits_.check();
+        if (own.barrier == nullptr) all.meet();  // where nobody else waits, an error of another thread arrives here
       }
-    }
-    gate_products(layout_, w_ih_, 0, layout_.blocks(), slots, x_, x_gates_,
-                  [&](const GemmF32& product) { parallel_gemm(product, limits_); });
-  }
-
-  /// What one thread does in the region over steps [begin, end).
-  void walk(std::int64_t begin, std::int64_t end, int thread, int count, Barrier& barrier) {
-    const std::int64_t first = layout_.blocks() * thread / count, last = layout_.blocks() * (thread + 1) / count;
-    for (std::int64_t step = begin; step < end; ++step) {
-      if (thread == 0 && (step - begin) % kStepsPerCheck == 0) limits_.check();
-      const float* x_gates = x_gates_ + (order_.first_slot(step) - order_.first_slot(begin)) * layout_.columns();
-      gate_products(layout_, w_hh_, first, last, order_.running(step), h_[step % 2], h_gates_,
-                    [](const GemmF32& product) { kernels().gemm_f32(&product); });
-      for (std::int64_t block = first; block < last; ++block) run_cell(step, block, x_gates);
-      if (view_.y.data != nullptr) store_outputs(step, first, last);
-      barrier.wait();
+      direction.walk(step, own);
     }
   }
 
-  void run_cell(std::int64_t step, std::int64_t block, const float* x_gates) const {
-    const std::int64_t unit = block * kPanelColumns, column = layout_.first_column(block);
-    const auto from = static_cast<std::size_t>(step % 2), to = 1 - from;
-    const RecurrentCellF32 cell{.rows = order_.running(step),
-                                .units = layout_.units(block),
-                                .width = layout_.width(block),
-                                .x_gates = x_gates + column,
-                                .x_stride = layout_.columns(),
-                                .h_gates = h_gates_ + column,
-                                .h_stride = layout_.columns(),
-                                .h_prev = h_[from] + unit,
-                                .c_prev = kind_.has_cell_state ? c_[from] + unit : nullptr,
-                                .prev_stride = view_.hidden,
-                                .h = h_[to] + unit,
-                                .c = kind_.has_cell_state ? c_[to] + unit : nullptr,
-                                .state_stride = view_.hidden,
-                                .activation = activation_};
-    (kernels().*kind_.step)(&cell);
-  }
-
-  /// New states of the units of blocks [first, last) -> their time steps of y.
-  void store_outputs(std::int64_t step, std::int64_t first, std::int64_t last) const {
-    const std::int64_t unit = first * kPanelColumns, end = std::min(last * kPanelColumns, view_.hidden);
-    const float* h = h_[1 - step % 2];
-    for (std::int64_t place = 0; place < order_.running(step); ++place) {
-      const std::int64_t slot = order_.row(place) * view_.time + order_.time(place, step);
-      std::copy(h + place * view_.hidden + unit, h + place * view_.hidden + end, view_.y.row(slot) + unit);
-    }
-  }
-
-  const CellKind& kind_;
-  Activation activation_;
-  const SequenceView& view_;
   const RunLimits& limits_;
-  GateLayout layout_;
-  SequenceOrder order_;
-  PackedMatrix w_ih_, w_hh_;
-  std::int64_t slots_per_segment_;
-  float* x_;        // [slots, in]
-  float* x_gates_;  // [slots, columns]
-  float* h_gates_;  // [batch, columns]
-  std::array<float*, 2> h_{}, c_{};
+  std::vector<Direction> directions_;
 };
 
 }  // namespace
 
-void run_direction(const CellKind& kind, Activation activation, const DirectionWeights& weights,
-                   const SequenceView& sequence, Arena& scratch, const RunLimits& limits) {
-  if (sequence.batch == 0 || sequence.hidden == 0) return;
-  Direction(kind, activation, weights, sequence, scratch, limits).run();
+void run_layer(const CellKind& kind, const LayerOptions& options, std::span<const DirectionCall> directions,
+               Arena& scratch, const RunLimits& limits) {
+  const SequenceView& view = directions.front().view;
+  if (view.batch == 0 || view.hidden == 0 || view.width == 0) return;
+  Layer(kind, options, directions, scratch, limits).run();
 }
 
 }  // namespace pyseq

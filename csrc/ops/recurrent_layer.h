@@ -1,8 +1,9 @@
-// A recurrent layer over a sequence, in one direction: the engine behind rnn, gru, lstm and their one-step forms.
+// A recurrent layer over a sequence, in one direction or both: the engine behind rnn, gru, lstm, their variants and
+// their one-step forms.
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <span>
 
 #include "base/arena.h"
 #include "kernels/table.h"
@@ -11,22 +12,38 @@
 
 namespace pyseq {
 
-/// What tells the three kinds of cells apart.
+/// What tells the kinds of cells apart.
 struct CellKind {
-  int gates;            // rnn 1, gru 3, lstm 4
-  bool has_cell_state;  // lstm: c beside h
-  void (*KernelTable::*step)(const RecurrentCellF32*);
+  int gates;
+  bool has_cell_state;   // LSTMs: c beside h
+  int first_norm_gates;  // gates [0, this) are normalised together, and so are the others
+  RecurrentCell cell;
 };
-inline constexpr CellKind kRnnCell{1, false, &KernelTable::rnn_cell_f32};
-inline constexpr CellKind kGruCell{3, false, &KernelTable::gru_cell_f32};
-inline constexpr CellKind kLstmCell{4, true, &KernelTable::lstm_cell_f32};
+inline constexpr CellKind kRnnCell{1, false, 1, RecurrentCell::rnn_tanh};
+inline constexpr CellKind kGruCell{3, false, 2, RecurrentCell::gru};
+inline constexpr CellKind kSimpleGruCell{2, false, 1, RecurrentCell::simple_gru};
+inline constexpr CellKind kLstmCell{4, true, 4, RecurrentCell::lstm};
+inline constexpr CellKind kCoupledLstmCell{3, true, 3, RecurrentCell::coupled_lstm};
 
-/// Weights of one direction as tensors; biases may be undefined.
+/// Attributes of a call.
+struct LayerOptions {
+  RecurrentCell cell;
+  bool reset_before = false;  // gru: the reset gate is applied before the recurrent product
+  float epsilon = 1e-5F;      // of the norms
+};
+
+/// Weights of one direction; those behind w_hh may be undefined.
 struct DirectionWeights {
-  const Tensor& w_ih;  // [gates * hidden, in]
-  const Tensor& w_hh;  // [gates * hidden, hidden]
-  const Tensor& b_ih;  // [gates * hidden]
-  const Tensor& b_hh;
+  Tensor w_ih;  // [gates * hidden, in]
+  Tensor w_hh;  // [gates * hidden, width]
+  Tensor b_ih;  // [gates * hidden]
+  Tensor b_hh;
+  Tensor norm_ih;  // [gates * hidden], weights of the norm of W_ih x, whose bias is b_ih; norm_hh likewise
+  Tensor norm_hh;
+  Tensor norm_c;  // [hidden], of the norm of c, with its bias
+  Tensor norm_c_bias;
+  Tensor peephole;  // [(gates - 1) * hidden]
+  Tensor w_hr;      // [width, hidden]: h = W_hr m
 };
 
 /// A column block of a matrix with `stride` values per row; null stands for zeros (read) or for nothing (written).
@@ -37,18 +54,26 @@ struct Columns {
   T* row(std::int64_t index) const { return data + index * stride; }
 };
 
-/// The layer's arrays as one direction sees them.
+/// The layer's arrays as one direction sees them. `width` is the size of h: hidden, or that of its projection.
 struct SequenceView {
-  std::int64_t batch, time, in, hidden;
+  std::int64_t batch, time, in, hidden, width;
   const float* x;               // [batch, time, in]
   const std::int64_t* lengths;  // [batch], or null: all of them `time`
   bool reverse;
-  Columns<const float> h0, c0;  // [batch, hidden]
-  Columns<float> y;             // [batch * time, hidden]; rows beyond the lengths are left alone
-  Columns<float> h, c;          // final states [batch, hidden]
+  Columns<const float> h0;  // [batch, width]
+  Columns<const float> c0;  // [batch, hidden]
+  Columns<float> y;         // [batch * time, width]; rows beyond the lengths are left alone
+  Columns<float> h, c;      // final states
 };
 
-void run_direction(const CellKind& kind, Activation activation, const DirectionWeights& weights,
-                   const SequenceView& sequence, Arena& scratch, const RunLimits& limits);
+/// One direction of a call.
+struct DirectionCall {
+  DirectionWeights weights;
+  SequenceView view;
+};
+
+/// Runs one direction, or two of the same batch, lengths and kind at the same time.
+void run_layer(const CellKind& kind, const LayerOptions& options, std::span<const DirectionCall> directions,
+               Arena& scratch, const RunLimits& limits);
 
 }  // namespace pyseq

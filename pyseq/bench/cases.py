@@ -95,40 +95,42 @@ def cached_attention(heads: int, keys: int, width: int, dtype: str = "float32") 
     return BenchCase("cached_attention", f"{heads}x{width} keys {keys} {dtype}", make, {"num_heads": heads})
 
 
-GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+GATES = {"rnn": 1, "gru": 3, "simple_gru": 2, "lstm": 4, "coupled_lstm": 3}
+LSTMS = ("lstm", "coupled_lstm")
+RECURRENT_SIZES = [(1, 100, 128), (1, 100, 512), (16, 100, 512)]  # batch, time, hidden
 
 
-def weights(rng: Rng, kind: str, inputs: int, hidden: int) -> Inputs:
+def weights(rng: Rng, kind: str, inputs: int, hidden: int, dtype: str = "float32") -> Inputs:
     """Packed weights and biases of one direction."""
     gates = GATES[kind]
     scale = np.float32(hidden**-0.5)
     return {
-        "w_ih": _core.pack_weight(normal(rng, gates * hidden, inputs) * scale, gates),
-        "w_hh": _core.pack_weight(normal(rng, gates * hidden, hidden) * scale, gates),
+        "w_ih": _core.pack_weight(normal(rng, gates * hidden, inputs) * scale, gates, dtype),
+        "w_hh": _core.pack_weight(normal(rng, gates * hidden, hidden) * scale, gates, dtype),
         "b_ih": normal(rng, gates * hidden),
         "b_hh": normal(rng, gates * hidden),
     }
 
 
-def recurrent(kind: str, batch: int, time: int, hidden: int) -> BenchCase:
+def recurrent(kind: str, batch: int, time: int, hidden: int, dtype: str = "float32") -> BenchCase:
     """One layer, as many inputs as hidden units."""
     return BenchCase(
         kind,
-        f"batch {batch} time {time} hidden {hidden}",
-        lambda rng: {"x": normal(rng, batch, time, hidden), **weights(rng, kind, hidden, hidden)},
+        f"batch {batch} time {time} hidden {hidden}" + ("" if dtype == "float32" else f" {dtype}"),
+        lambda rng: {"x": normal(rng, batch, time, hidden), **weights(rng, kind, hidden, hidden, dtype)},
     )
 
 
-def recurrent_step(kind: str, batch: int, hidden: int) -> BenchCase:
+def recurrent_step(kind: str, batch: int, hidden: int, dtype: str = "float32") -> BenchCase:
     """One step of streaming or decoding."""
-    states = ("h", "c") if kind == "lstm" else ("h",)
+    states = ("h", "c") if kind in LSTMS else ("h",)
     return BenchCase(
         f"{kind}_step",
-        f"batch {batch} hidden {hidden}",
+        f"batch {batch} hidden {hidden}" + ("" if dtype == "float32" else f" {dtype}"),
         lambda rng: {
             "x": normal(rng, batch, hidden),
             **{name: normal(rng, batch, hidden) for name in states},
-            **weights(rng, kind, hidden, hidden),
+            **weights(rng, kind, hidden, hidden, dtype),
         },
     )
 
@@ -191,6 +193,14 @@ CASES: list[BenchCase] = [
     *(cached_attention(8, 2048, 64, dtype) for dtype in ("float32", "bfloat16", "int8")),
     BenchCase("pack_keys", "12x512x64", lambda rng: {"key": normal(rng, 1, 512, 768)}, {"num_heads": 12}),
     BenchCase("rotary", "12x512x64", lambda rng: {"x": normal(rng, 1, 512, 768)}, {"num_heads": 12}),
-    *(recurrent(kind, *size) for kind in GATES for size in [(1, 100, 128), (1, 100, 512), (16, 100, 512)]),
+    *(recurrent(kind, *size) for kind in ("rnn", "gru", "lstm") for size in RECURRENT_SIZES),
+    *(recurrent(kind, 1, 100, 512) for kind in ("simple_gru", "coupled_lstm")),
+    *(
+        recurrent(kind, *size, dtype)
+        for kind in ("gru", "lstm")
+        for dtype in ("bfloat16", "int8")
+        for size in RECURRENT_SIZES
+    ),
     *(recurrent_step(kind, 1, 512) for kind in GATES),
+    *(recurrent_step(kind, 1, 512, dtype) for kind in ("gru", "lstm") for dtype in ("bfloat16", "int8")),
 ]

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 
 from pyseq import ops
-from pyseq.nn import initialization
+from pyseq.nn import initialization, recurrent_weights
 from pyseq.nn.module import Module
+from pyseq.nn.recurrent_weights import CellShape
 from pyseq.tensor import Tensor
 
 
 class _Cell(Module):
     """What the three kinds share: parameters under PyTorch's names."""
 
-    gates: int
-
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
-        rows = self.gates * hidden_size
-        self.weight_ih = initialization.empty(rows, input_size)
-        self.weight_hh = initialization.empty(rows, hidden_size)
-        self.bias_ih = initialization.empty(rows) if bias else None
-        self.bias_hh = initialization.empty(rows) if bias else None
-        self.hidden_size = hidden_size
+    def __init__(self, input_size: int, shape: CellShape) -> None:
+        self.hidden_size = shape.hidden_size
+        recurrent_weights.add_parameters(self, shape.parameters(input_size))
         self.reset_parameters(initialization.construction_generator())
 
     def reset_parameters(self, random: np.random.Generator) -> None:
-        """Uniform in ±1/√hidden."""
-        own = [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
-        initialization.fill_uniform(own, 1 / max(self.hidden_size, 1) ** 0.5, random)
+        """Uniform in ±1/√hidden; norms 1 with shift 0."""
+        recurrent_weights.reset_parameters(self, self.hidden_size, random)
+
+    def _weights(self) -> dict[str, Any]:
+        return dict(recurrent_weights.arguments(self, [""]))
 
 
 class RNNCell(_Cell):
@@ -40,15 +39,13 @@ class RNNCell(_Cell):
         nonlinearity: "tanh" or "relu".
     """
 
-    gates = 1
-
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh") -> None:
-        super().__init__(input_size, hidden_size, bias)
+        super().__init__(input_size, CellShape(1, hidden_size, bias))
         self.nonlinearity = nonlinearity
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """X [batch, input], h [batch, hidden] -> the next h."""
-        return ops.rnn_step(x, h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, self.nonlinearity)
+        return cast(Tensor, ops.rnn_step(x, h, nonlinearity=self.nonlinearity, **self._weights()))
 
 
 class GRUCell(_Cell):
@@ -58,13 +55,29 @@ class GRUCell(_Cell):
         input_size: size of x.
         hidden_size: size of the state.
         bias: whether there are biases.
+        reset: "after", "before" or "none", as of `GRU`.
+        layer_norm: whether the gates are normalised.
+        epsilon: of the norms.
     """
 
-    gates = 3
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        reset: str = "after",
+        layer_norm: bool = False,
+        epsilon: float = 1e-5,
+    ) -> None:
+        self.reset, self.epsilon = recurrent_weights.checked_reset(reset), epsilon
+        super().__init__(input_size, CellShape(2 if reset == "none" else 3, hidden_size, bias, layer_norm))
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """X [batch, input], h [batch, hidden] -> the next h."""
-        return ops.gru_step(x, h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        if self.reset == "none":
+            return cast(Tensor, ops.simple_gru_step(x, h, epsilon=self.epsilon, **self._weights()))
+        return cast(Tensor, ops.gru_step(x, h, reset=self.reset, epsilon=self.epsilon, **self._weights()))
 
 
 class LSTMCell(_Cell):
@@ -74,10 +87,30 @@ class LSTMCell(_Cell):
         input_size: size of x.
         hidden_size: size of the state.
         bias: whether there are biases.
+        proj_size: size of h when it is projected, 0 for hidden_size.
+        coupled: whether the input gate is 1 − f.
+        peephole: whether the gates see c.
+        layer_norm: whether gates and c are normalised.
+        epsilon: of the norms.
     """
 
-    gates = 4
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        proj_size: int = 0,
+        coupled: bool = False,
+        peephole: bool = False,
+        layer_norm: bool = False,
+        epsilon: float = 1e-5,
+    ) -> None:
+        self.coupled, self.epsilon = coupled, epsilon
+        shape = CellShape(3 if coupled else 4, hidden_size, bias, layer_norm, True, peephole, proj_size)
+        super().__init__(input_size, shape)
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """X [batch, input], h and c [batch, hidden] -> the next h and c."""
-        return ops.lstm_step(x, h, c, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        """X [batch, input], h [batch, proj_size or hidden], c [batch, hidden] -> the next h and c."""
+        step = ops.coupled_lstm_step if self.coupled else ops.lstm_step
+        return step(x, h, c, epsilon=self.epsilon, **self._weights())

@@ -8,30 +8,21 @@ from typing import Any, cast
 import numpy as np
 
 from pyseq import ops
-from pyseq.nn import initialization
+from pyseq.nn import initialization, recurrent_weights
 from pyseq.nn.module import Module
-from pyseq.tensor import Parameter, Tensor
-
-_ARRAYS = (("weight_ih", "w_ih"), ("weight_hh", "w_hh"), ("bias_ih", "b_ih"), ("bias_hh", "b_hh"))
+from pyseq.nn.recurrent_weights import CellShape
+from pyseq.tensor import Tensor
 
 
 class _Recurrent(Module):
     """What the three kinds share: parameters under PyTorch's names, a stack of layers."""
 
-    gates: int
-
-    def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, bidirectional: bool = False
-    ) -> None:
-        self.hidden_size, self.num_layers, self.bidirectional = hidden_size, num_layers, bidirectional
-        rows = self.gates * hidden_size
+    def __init__(self, input_size: int, shape: CellShape, num_layers: int, bidirectional: bool) -> None:
+        self.hidden_size, self.num_layers, self.bidirectional = shape.hidden_size, num_layers, bidirectional
         for layer in range(num_layers):
-            width = input_size if layer == 0 else hidden_size * self.directions
+            width = input_size if layer == 0 else shape.width * self.directions
             for suffix in self._suffixes(layer):
-                setattr(self, f"weight_ih{suffix}", initialization.empty(rows, width))
-                setattr(self, f"weight_hh{suffix}", initialization.empty(rows, hidden_size))
-                for name in ("bias_ih", "bias_hh"):
-                    setattr(self, name + suffix, initialization.empty(rows) if bias else None)
+                recurrent_weights.add_parameters(self, shape.parameters(width), suffix)
         self.reset_parameters(initialization.construction_generator())
 
     @property
@@ -43,17 +34,12 @@ class _Recurrent(Module):
         return [f"_l{layer}", f"_l{layer}_reverse"] if self.bidirectional else [f"_l{layer}"]
 
     def reset_parameters(self, random: np.random.Generator) -> None:
-        """Uniform in ±1/√hidden."""
-        own = [value for value in vars(self).values() if isinstance(value, Parameter)]
-        initialization.fill_uniform(own, 1 / max(self.hidden_size, 1) ** 0.5, random)
+        """Uniform in ±1/√hidden; norms 1 with shift 0."""
+        recurrent_weights.reset_parameters(self, self.hidden_size, random)
 
-    def _weights(self, layer: int) -> dict[str, Tensor | None]:
+    def _weights(self, layer: int) -> dict[str, Any]:
         """Arguments of the op: w_ih, ..., b_hh_reverse."""
-        return {
-            argument + ("_reverse" if suffix.endswith("_reverse") else ""): getattr(self, name + suffix)
-            for suffix in self._suffixes(layer)
-            for name, argument in _ARRAYS
-        }
+        return dict(recurrent_weights.arguments(self, self._suffixes(layer)))
 
     def _run_layer(self, layer: int, x: Tensor, lengths: Tensor | None, state: Any) -> tuple[Tensor, Any]:
         raise NotImplementedError
@@ -85,8 +71,6 @@ class RNN(_Recurrent):
         ((2, 5, 4), [(2, 4), (2, 4)])
     """
 
-    gates = 1
-
     def __init__(
         self,
         input_size: int,
@@ -97,7 +81,7 @@ class RNN(_Recurrent):
         nonlinearity: str = "tanh",
     ) -> None:
         self.nonlinearity = nonlinearity
-        super().__init__(input_size, hidden_size, num_layers, bias, bidirectional)
+        super().__init__(input_size, CellShape(1, hidden_size, bias), num_layers, bidirectional)
 
     def forward(
         self, x: Tensor, lengths: Tensor | None = None, state: Sequence[Tensor] | None = None
@@ -115,10 +99,9 @@ class RNN(_Recurrent):
         return self._run(x, lengths, state)
 
     def _run_layer(self, layer: int, x: Tensor, lengths: Tensor | None, state: Any) -> tuple[Tensor, Any]:
-        weights = cast(Any, self._weights(layer))
-        return cast(
-            tuple[Tensor, Any], ops.rnn(x, lengths=lengths, h0=state, nonlinearity=self.nonlinearity, **weights)
-        )
+        weights = self._weights(layer)
+        result = ops.rnn(x, lengths=lengths, h0=state, nonlinearity=self.nonlinearity, **weights)
+        return cast(tuple[Tensor, Any], result)
 
 
 class GRU(_Recurrent):
@@ -130,6 +113,10 @@ class GRU(_Recurrent):
         num_layers: layers, each reading the one before.
         bias: whether there are biases.
         bidirectional: whether a second direction runs from the end; outputs and states are twice as wide.
+        reset: "after" the recurrent product (PyTorch's), "before" it, or "none": no reset gate, the gates are z, n
+            (`ops.simple_gru`).
+        layer_norm: whether the gates are normalised (parameters norm_ih, norm_hh).
+        epsilon: of the norms.
 
     Example:
         >>> import numpy as np
@@ -139,7 +126,21 @@ class GRU(_Recurrent):
         ((2, 5, 8), (2, 8))
     """
 
-    gates = 3
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        bidirectional: bool = False,
+        *,
+        reset: str = "after",
+        layer_norm: bool = False,
+        epsilon: float = 1e-5,
+    ) -> None:
+        self.reset, self.epsilon = recurrent_weights.checked_reset(reset), epsilon
+        shape = CellShape(2 if reset == "none" else 3, hidden_size, bias, layer_norm)
+        super().__init__(input_size, shape, num_layers, bidirectional)
 
     def forward(
         self, x: Tensor, lengths: Tensor | None = None, state: Sequence[Tensor] | None = None
@@ -157,8 +158,10 @@ class GRU(_Recurrent):
         return self._run(x, lengths, state)
 
     def _run_layer(self, layer: int, x: Tensor, lengths: Tensor | None, state: Any) -> tuple[Tensor, Any]:
-        weights = cast(Any, self._weights(layer))
-        return cast(tuple[Tensor, Any], ops.gru(x, lengths=lengths, h0=state, **weights))
+        weights: dict[str, Any] = {"lengths": lengths, "h0": state, "epsilon": self.epsilon, **self._weights(layer)}
+        if self.reset == "none":
+            return cast(tuple[Tensor, Any], ops.simple_gru(x, **weights))
+        return cast(tuple[Tensor, Any], ops.gru(x, reset=self.reset, **weights))
 
 
 class LSTM(_Recurrent):
@@ -170,6 +173,11 @@ class LSTM(_Recurrent):
         num_layers: layers, each reading the one before.
         bias: whether there are biases.
         bidirectional: whether a second direction runs from the end; outputs and states are twice as wide.
+        proj_size: size of h when it is projected (parameter weight_hr), 0 for hidden_size.
+        coupled: whether the input gate is 1 − f: the gates are f, g, o (`ops.coupled_lstm`).
+        peephole: whether the gates see c (parameter peephole: p_i, p_f, p_o, or p_f, p_o).
+        layer_norm: whether gates and c are normalised (parameters norm_ih, norm_hh, norm_c, norm_c_bias).
+        epsilon: of the norms.
 
     Example:
         >>> import numpy as np
@@ -179,7 +187,23 @@ class LSTM(_Recurrent):
         ((2, 5, 4), (2, 4), (2, 4))
     """
 
-    gates = 4
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        bidirectional: bool = False,
+        *,
+        proj_size: int = 0,
+        coupled: bool = False,
+        peephole: bool = False,
+        layer_norm: bool = False,
+        epsilon: float = 1e-5,
+    ) -> None:
+        self.coupled, self.epsilon = coupled, epsilon
+        shape = CellShape(3 if coupled else 4, hidden_size, bias, layer_norm, True, peephole, proj_size)
+        super().__init__(input_size, shape, num_layers, bidirectional)
 
     def forward(
         self, x: Tensor, lengths: Tensor | None = None, state: Sequence[tuple[Tensor, Tensor]] | None = None
@@ -189,14 +213,17 @@ class LSTM(_Recurrent):
         Args:
             x: [batch, time, input].
             lengths: [batch] int64, valid steps of each row; None for all.
-            state: a pair h, c of tensors [batch, directions · hidden] per layer; None for zeros.
+            state: a pair h [batch, directions · (proj_size or hidden)], c [batch, directions · hidden] per layer; None
+                for zeros.
 
         Returns:
-            y [batch, time, directions · hidden], zero beyond lengths, and the final state, a pair per layer.
+            y [batch, time, directions · (proj_size or hidden)], zero beyond lengths, and the final state, a pair per
+            layer.
         """
         return self._run(x, lengths, state)
 
     def _run_layer(self, layer: int, x: Tensor, lengths: Tensor | None, state: Any) -> tuple[Tensor, Any]:
         h0, c0 = (None, None) if state is None else state
-        y, h, c = ops.lstm(x, lengths=lengths, h0=h0, c0=c0, **cast(Any, self._weights(layer)))
+        lstm = ops.coupled_lstm if self.coupled else ops.lstm
+        y, h, c = lstm(x, lengths=lengths, h0=h0, c0=c0, epsilon=self.epsilon, **self._weights(layer))
         return cast(Tensor, y), (h, c)

@@ -11,7 +11,8 @@ from pyseq.ops.dense import embedding, linear, matmul
 from pyseq.ops.elementwise import add, add_integer, gelu, multiply, relu, sigmoid, tanh
 from pyseq.ops.normalization import layer_norm, log_softmax, softmax
 from pyseq.ops.positions import learned_positions, rotary, sinusoidal_positions
-from pyseq.ops.recurrent import gru, gru_step, lstm, lstm_step, rnn, rnn_step
+from pyseq.ops.recurrent import coupled_lstm, gru, lstm, rnn, simple_gru
+from pyseq.ops.recurrent_steps import coupled_lstm_step, gru_step, lstm_step, rnn_step, simple_gru_step
 from pyseq.ops.selection import concat, gather_rows, slice
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "attention",
     "cached_attention",
     "concat",
+    "coupled_lstm",
+    "coupled_lstm_step",
     "ctc_loss",
     "embedding",
     "gather_rows",
@@ -41,6 +44,8 @@ __all__ = [
     "rnn_step",
     "rotary",
     "sigmoid",
+    "simple_gru",
+    "simple_gru_step",
     "sinusoidal_positions",
     "slice",
     "softmax",

@@ -56,14 +56,21 @@ def test_embedding() -> None:
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
-def test_recurrent_layers_with_ragged_batches_and_initial_states(kind: str, bidirectional: bool) -> None:
-    ours = getattr(nn, kind)(WIDTH, HIDDEN, num_layers=2, bidirectional=bidirectional)
-    theirs = getattr(torch.nn, kind)(WIDTH, HIDDEN, num_layers=2, bidirectional=bidirectional, batch_first=True)
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("RNN", {}), ("GRU", {}), ("LSTM", {}), ("LSTM", {"proj_size": 9}), ("GRU", {"bias": False})],
+)
+def test_recurrent_layers_with_ragged_batches_and_initial_states(
+    kind: str, options: dict[str, Any], bidirectional: bool
+) -> None:
+    options = {"num_layers": 2, "bidirectional": bidirectional, **options}
+    ours = getattr(nn, kind)(WIDTH, HIDDEN, **options)
+    theirs = getattr(torch.nn, kind)(WIDTH, HIDDEN, **options, batch_first=True)
     ours.load_state_dict(arrays(theirs))
     directions = 2 if bidirectional else 1
     x, lengths = normal(BATCH, TIME, WIDTH), torch.tensor([7, 4, 1])
-    states = [normal(2 * directions, BATCH, HIDDEN) for _ in range(2 if kind == "LSTM" else 1)]
+    sizes = [options.get("proj_size", HIDDEN), HIDDEN][: 2 if kind == "LSTM" else 1]
+    states = [normal(2 * directions, BATCH, size) for size in sizes]
 
     packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
     their_y, their_state = theirs(packed, tuple(states) if kind == "LSTM" else states[0])

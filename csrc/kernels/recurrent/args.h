@@ -1,5 +1,8 @@
-// Arguments of the element-wise parts of recurrent steps.
+// Arguments of the kernels behind recurrent layers.
 // Compiled into every tier: plain data only, no STL, no inline functions with external linkage.
+//
+// Gate values of a row lie as the columns of packed weights do (base/packing.h): blocks of 32 hidden units, in a block
+// the gates one after the other, each as wide as the block (the last block may be 16 wide).
 #pragma once
 
 #include <cstdint>
@@ -8,29 +11,77 @@
 
 namespace pyseq {
 
-/// Element-wise part of a recurrent step over one block of `units` <= 32 hidden units. Gate g of unit u of row r lies
-/// at gates[r * stride + g * width + u], where width is panel_width(units). x_gates holds W_ih x + b_ih, h_gates W_hh h
-/// + b_hh.
-struct RecurrentCellF32 {
-  std::int64_t rows, units, width;
-  const float* x_gates;
-  std::int64_t x_stride;
-  const float* h_gates;
-  std::int64_t h_stride;
-  const float* h_prev;  // [rows, units] at prev_stride, as c_prev
-  const float* c_prev;  // LSTM only
-  std::int64_t prev_stride;
-  float* h;  // [rows, units] at state_stride, as c
-  float* c;  // LSTM only
-  std::int64_t state_stride;
-  Activation activation;  // plain RNN only: tanh or relu
+/// What happens to the gates of a unit. Gates are numbered as in the weights.
+enum class RecurrentCell : std::int32_t {
+  gates_only,     // nothing: the product alone, finished
+  rnn_tanh,       // h = tanh(a)
+  rnn_relu,       // h = relu(a)
+  gru,            // r, z, n; the reset after the recurrent product
+  gru_reset,      // r, z, n; the reset before the product, first half: r ⊙ h_prev, and z in place of its gate
+  gru_candidate,  // second half, after the product of r ⊙ h_prev for gate n
+  simple_gru,     // z, n
+  lstm,           // i, f, g, o
+  coupled_lstm,   // f, g, o with i = 1 - f
+};
+
+/// One step for the unit blocks [first_block, last_block) in all their gates: gates = a W_hh^T + bias, then the cell.
+struct RecurrentStep {
+  RecurrentCell cell;
+  std::int64_t rows, hidden, gates;
+  std::int64_t first_block, last_block;
+  bool backwards;  // last block first: finds in the cache what the step before read last
+
+  // The product, for the gates [first_gate, last_gate).
+  std::int64_t first_gate, last_gate;
+  std::int64_t k;
+  const void* a;  // [rows, k] float32, or rounded or quantised rows; a_stride counts its values
+  std::int64_t a_stride;
+  const float* a_scales;     // [rows], int8 only
+  const void* panels;        // packed with `gates`
+  const float* scales;       // of the columns, int8 only
+  const std::int32_t* sums;  // likewise
+  const float* bias;         // of the columns, or null
+  float* h_gates;            // [rows, columns], where the sums are kept
+  std::int64_t columns;      // of a row of h_gates and x_gates
+
+  // The cell. Every element is read before it is written, so h may be h_prev and c may be c_prev.
+  const float* x_gates;  // [rows, columns]: W_ih x + b_ih
+  const float* h_prev;   // [rows, hidden] at `stride`, as the following
+  const float* c_prev;   // LSTM only
+  float* h;
+  float* c;               // LSTM only
+  const float* peephole;  // of c for the gates i, f, o (coupled: f, o), `hidden` values each; LSTM only, or null
+  std::int64_t stride;
+};
+
+/// Rows of gates, normalised in groups of gates: x = (x - mean) / sqrt(variance + epsilon) * weight + bias.
+struct NormalizeGates {
+  std::int64_t rows, hidden, gates;
+  std::int64_t first_gate, last_gate;  // of the group; mean and variance are taken over all of its units
+  float* x;                            // [rows, columns]
+  std::int64_t columns;
+  const float* weight;  // [columns]
+  const float* bias;    // [columns] or null
+  float epsilon;
+};
+
+/// The end of an LSTM step that normalises its cell state: h = o ⊙ tanh(norm(c)), o from x_gates + h_gates, with the
+/// fields of a RecurrentStep.
+struct NormalizeCell {
+  const RecurrentStep* step;
+  const float* weight;  // [hidden]
+  const float* bias;    // [hidden] or null
+  float epsilon;
 };
 
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
-#define PYSEQ_RECURRENT_KERNELS(X)   \
-  X(rnn_cell_f32, RecurrentCellF32)  \
-  X(lstm_cell_f32, RecurrentCellF32) \
-  X(gru_cell_f32, RecurrentCellF32)
+#define PYSEQ_RECURRENT_KERNELS(X)      \
+  X(recurrent_step_f32, RecurrentStep)  \
+  X(recurrent_step_bf16, RecurrentStep) \
+  X(recurrent_step_int8, RecurrentStep) \
+  X(recurrent_cell, RecurrentStep)      \
+  X(normalize_gates, NormalizeGates)    \
+  X(normalize_cell, NormalizeCell)
 
 struct RecurrentKernels {
   PYSEQ_RECURRENT_KERNELS(PYSEQ_DECLARE_KERNEL)

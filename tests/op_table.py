@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import op_rows_attention
+import op_rows_convolution
 import op_rows_ctc
 import op_rows_gemm
 import op_rows_recurrent
@@ -222,6 +223,7 @@ ROWS: dict[str, OpRow] = {
         LEARNED_POSITIONS,
         *op_rows_attention.ROWS,
         *op_rows_recurrent.ROWS,
+        *op_rows_convolution.ROWS,
         *op_rows_ctc.ROWS,
         *op_rows_gemm.ROWS,
     ]

@@ -123,7 +123,46 @@ std::size_t storage_values(DType storage, std::int64_t columns, std::int64_t in)
   return static_cast<std::size_t>(panels + scales_and_sums);
 }
 
+/// Visits matrix places and weight places of a convolution's weight together.
+template <typename Visit>
+void for_each_tap_value(const Shape& shape, Visit visit) {
+  const std::int64_t in = shape[1], depth = weight_depth(shape), taps = in == 0 ? 0 : depth / in;
+  for (std::int64_t out = 0; out < shape[0]; ++out) {
+    for (std::int64_t i = 0; i < in; ++i) {
+      for (std::int64_t tap = 0; tap < taps; ++tap) visit(out * depth + tap * in + i, out * depth + i * taps + tap);
+    }
+  }
+}
+
+/// The matrix that is packed: the weight itself, or that of a convolution in another order.
+Tensor as_matrix(const Tensor& weight) {
+  if (weight.rank() == 2) return weight;
+  Tensor matrix = Tensor::empty(DType::float32, {weight.size(0), weight_depth(weight.shape())});
+  taps_before_values(weight.data<float>(), weight.shape(), matrix.mutable_data<float>());
+  return matrix;
+}
+
+/// The inverse of as_matrix.
+Tensor from_matrix(const Tensor& matrix, const Shape& shape) {
+  if (shape.rank() == 2) return matrix;
+  Tensor weight = Tensor::empty(DType::float32, shape);
+  float* to = weight.mutable_data<float>();
+  const float* from = matrix.data<float>();
+  for_each_tap_value(shape, [&](std::int64_t m, std::int64_t w) { to[w] = from[m]; });
+  return weight;
+}
+
 }  // namespace
+
+std::int64_t weight_depth(const Shape& weight) {
+  std::int64_t depth = 1;
+  for (int axis = 1; axis < weight.rank(); ++axis) depth *= weight[axis];
+  return depth;
+}
+
+void taps_before_values(const float* weight, const Shape& shape, float* matrix) {
+  for_each_tap_value(shape, [&](std::int64_t m, std::int64_t w) { matrix[m] = weight[w]; });
+}
 
 void pack_panels(const float* weight, std::int64_t units, int gates, std::int64_t in, float* out) {
   for_each_panel(units, gates, in, [&](const UnitBlock& block, int gate) {
@@ -142,8 +181,10 @@ void pack_bias(const float* bias, std::int64_t units, int gates, float* out) {
 }
 
 Tensor pack_weight(const Tensor& weight, int gates, DType storage) {
+  constexpr int kConvolutionGates = 1;
   if (weight.is_packed()) throw ShapeError("pack_weight: weight " + weight.shape().to_string() + " is packed");
-  if (weight.rank() != 2 || gates < 1 || weight.size(0) % gates != 0) {
+  const bool is_matrix = weight.rank() == 2, is_convolution = weight.rank() > 2 && gates == kConvolutionGates;
+  if (!(is_matrix || is_convolution) || gates < 1 || weight.size(0) % gates != 0) {
     throw ShapeError("pack_weight: weight is " + weight.shape().to_string() + ", expected [gates * units, in] with " +
                      std::to_string(gates) + " gates");
   }
@@ -151,13 +192,14 @@ Tensor pack_weight(const Tensor& weight, int gates, DType storage) {
     throw DTypeError(std::string("pack_weight: dtype is ") + dtype_name(storage) +
                      ", expected float32, bfloat16 or int8");
   }
-  const std::int64_t units = weight.size(0) / gates, in = weight.size(1);
+  const std::int64_t units = weight.size(0) / gates, in = weight_depth(weight.shape());
   if (storage == DType::int8 && in > kMostInt8Depth) {
     throw ValueError("pack_weight: weight is " + weight.shape().to_string() + ", expected at most " +
                      std::to_string(kMostInt8Depth) + " columns for int8");
   }
   const std::int64_t columns = gates * padded_columns(units), depth = padded_depth(storage, in);
-  const float* values = weight.data<float>();
+  const Tensor matrix = as_matrix(weight);
+  const float* values = matrix.data<float>();
   const auto rows = [&](const UnitBlock& block, int gate) { return values + (gate * units + block.first) * in; };
   Tensor packed = Tensor::empty(storage, Shape{static_cast<std::int64_t>(storage_values(storage, columns, in))});
   if (storage == DType::int8) {
@@ -183,15 +225,16 @@ PackedInt8 packed_int8(const Tensor& packed) {
   const std::int64_t columns = gates * padded_columns(packed.size(0) / gates);
   // The parts are handed out for reading only.
   auto* data = const_cast<std::int8_t*>(packed.data<std::int8_t>());
-  const Int8Storage parts = int8_storage(data, columns, packed.size(1));
+  const Int8Storage parts = int8_storage(data, columns, weight_depth(packed.shape()));
   return {parts.panels, parts.scales, parts.sums};
 }
 
 Tensor unpack_weight(const Tensor& packed) {
   if (!packed.is_packed()) throw ShapeError("unpack_weight: tensor " + packed.shape().to_string() + " is not packed");
   const int gates = packed.panel_gates();
-  const std::int64_t units = packed.size(0) / gates, in = packed.size(1), depth = padded_depth(packed.dtype(), in);
-  Tensor weight = Tensor::empty(DType::float32, packed.shape());
+  const std::int64_t units = packed.size(0) / gates, in = weight_depth(packed.shape());
+  const std::int64_t depth = padded_depth(packed.dtype(), in);
+  Tensor weight = Tensor::empty(DType::float32, {packed.size(0), in});
   float* values = weight.mutable_data<float>();
   for_each_panel(units, gates, in, [&](const UnitBlock& block, int gate) {
     const std::int64_t column = panel_column(block, gates, gate);
@@ -208,7 +251,7 @@ Tensor unpack_weight(const Tensor& packed) {
       unpack_panel<1>(packed.data<float>() + column * depth, block, in, rows, as_stored);
     }
   });
-  return weight;
+  return from_matrix(weight, packed.shape());
 }
 
 }  // namespace pyseq

@@ -13,6 +13,9 @@
 // Recurrent weights [gates * hidden, in] are packed with `gates` > 1: hidden units are cut into blocks of 32, and the
 // panels of a block's gates follow each other (gate 0 of units 0..31, gate 1 of units 0..31, ..., gate 0 of units
 // 32..63, ...), so that a thread owns whole units. The last block is narrower in all its gates alike.
+//
+// The weight of a convolution [out, in, taps...] is packed as the matrix [out, taps * in] in which k counts the values
+// of a tap before those of the next one, as frames stand in memory; shape() stays that of the convolution.
 #pragma once
 
 #include <cstdint>
@@ -52,6 +55,9 @@ constexpr std::int64_t packed_size(std::int64_t units, int gates, std::int64_t i
   return gates * padded_columns(units) * in;
 }
 
+/// Values of k of a weight: its `in`, times the taps of a convolution.
+std::int64_t weight_depth(const Shape& weight);
+
 /// weight [gates * units, in] float32, row-major -> packed, stored as float32, bfloat16 or int8. ShapeError when rows
 /// are not a multiple of gates; ValueError when int8 cannot hold a weight: values that are not finite, or
 /// more than kMostInt8Depth columns.
@@ -69,6 +75,8 @@ PackedInt8 packed_int8(const Tensor& packed);
 
 /// A bias [gates * units] in the column order of the packed weight, zeros in the padding: [gates * padded_columns].
 void pack_bias(const float* bias, std::int64_t units, int gates, float* out);
+/// The weight of a convolution [out, in, taps...], row-major -> the matrix [out, taps * in].
+void taps_before_values(const float* weight, const Shape& shape, float* matrix);
 /// weight -> panels written to `out` (packed_size values), for operands packed on the fly.
 void pack_panels(const float* weight, std::int64_t units, int gates, std::int64_t in, float* out);
 

@@ -25,14 +25,17 @@ std::size_t bytes_of(DType dtype, const Shape& shape) {
 
 /// Bytes that the weight `logical` [gates * units, in] takes in panels of `storage`.
 std::size_t packed_storage_bytes(DType storage, const Shape& logical, int gates) {
-  if (logical.rank() != 2 || gates < 1 || gates > UINT8_MAX || logical[0] % gates != 0) {
+  const bool is_matrix = logical.rank() == 2, is_convolution = logical.rank() > 2 && gates == 1;
+  if (!(is_matrix || is_convolution) || gates < 1 || gates > UINT8_MAX || logical[0] % gates != 0) {
     throw ShapeError("packed tensor: shape " + logical.to_string() + " is not [gates * units, in] with " +
                      std::to_string(gates) + " gates");
   }
   // A bound on both sizes keeps the paddings from overflowing.
   const std::int64_t units = checked_product(logical[0], kPanelColumns, logical) / kPanelColumns / gates;
-  checked_product(logical[1], kInt8Group, logical);
-  const Shape padded{gates, padded_columns(units), padded_depth(storage, logical[1])};
+  std::int64_t depth = 1;
+  for (int axis = 1; axis < logical.rank(); ++axis) depth = checked_product(depth, logical[axis], logical);
+  checked_product(depth, kInt8Group, logical);
+  const Shape padded{gates, padded_columns(units), padded_depth(storage, depth)};
   const std::size_t panels = bytes_of(storage, padded);
   return storage == DType::int8 ? panels + bytes_of(DType::int64, Shape{gates, padded_columns(units)}) : panels;
 }

@@ -11,8 +11,14 @@ void bind_tensor(py::module_& module) {
   py::class_<PackedWeight>(module, "PackedWeight",
                            "A weight [out, in] in the layout that kernels read: made once by pack_weight.")
       .def_property_readonly(
-          "shape", [](const PackedWeight& self) { return py::make_tuple(self.tensor.size(0), self.tensor.size(1)); },
-          "Sizes of the matrix: (out, in).")
+          "shape",
+          [](const PackedWeight& self) {
+            const Shape& shape = self.tensor.shape();
+            py::tuple sizes(shape.rank());
+            for (int axis = 0; axis < shape.rank(); ++axis) sizes[axis] = shape[axis];
+            return sizes;
+          },
+          "Sizes of the weight: (out, in), or (out, in, taps...) of a convolution.")
       .def_property_readonly(
           "gates", [](const PackedWeight& self) { return self.tensor.panel_gates(); },
           "Gates whose units are interleaved: 1, or 3 (GRU) and 4 (LSTM) for recurrent weights.")

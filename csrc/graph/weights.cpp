@@ -39,12 +39,13 @@ Tensor WeightStore::row_major(int weight) {
 bool WeightStore::can_pack(int weight, int gates) const {
   const Tensor& stored = weights_[weight].tensor;
   const bool is_weight = stored.is_packed() || stored.dtype() == DType::float32;
-  return is_weight && stored.rank() == 2 && stored.size(0) % gates == 0;
+  const bool is_convolution = stored.rank() > 2 && gates == 1;
+  return is_weight && (stored.rank() == 2 || is_convolution) && stored.size(0) % gates == 0;
 }
 
 DType WeightStore::storage_of(int weight) const {
   const Tensor& stored = weights_[weight].tensor;
-  if (storage_ == DType::int8 && stored.rank() == 2 && stored.size(1) > kMostInt8Depth) return DType::bfloat16;
+  if (storage_ == DType::int8 && weight_depth(stored.shape()) > kMostInt8Depth) return DType::bfloat16;
   return storage_.value_or(stored.is_packed() ? stored.dtype() : DType::float32);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/attention/args.h"
+#include "kernels/conv/args.h"
 #include "kernels/ctc/args.h"
 #include "kernels/gemm/args.h"
 #include "kernels/limits/args.h"
@@ -14,6 +15,7 @@
 namespace pyseq {
 
 struct KernelTable : AttentionKernels,
+                     ConvKernels,
                      CtcKernels,
                      GemmKernels,
                      LimitsKernels,

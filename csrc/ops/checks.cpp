@@ -116,9 +116,15 @@ void check_indices(std::string_view label, std::string_view argument, std::span<
 
 const float* packed_or_pack(const Tensor& weight, int gates, Arena& scratch) {
   if (weight.is_packed()) return weight.data<float>();
-  const std::int64_t units = weight.size(0) / gates, in = weight.size(1);
+  const std::int64_t units = weight.size(0) / gates, in = weight_depth(weight.shape());
   float* panels = scratch.allocate<float>(packed_size(units, gates, in));
-  pack_panels(weight.data<float>(), units, gates, in, panels);
+  const float* matrix = weight.data<float>();
+  if (weight.rank() > 2) {
+    float* reordered = scratch.allocate<float>(weight.num_elements());
+    taps_before_values(matrix, weight.shape(), reordered);
+    matrix = reordered;
+  }
+  pack_panels(matrix, units, gates, in, panels);
   return panels;
 }
 

@@ -9,12 +9,14 @@ namespace pyseq {
 
 void add_attention_ops(std::vector<OpDef>& ops);
 void add_cached_attention_ops(std::vector<OpDef>& ops);
+void add_convolution_ops(std::vector<OpDef>& ops);
 void add_ctc_ops(std::vector<OpDef>& ops);
 void add_elementwise_ops(std::vector<OpDef>& ops);
 void add_embedding_ops(std::vector<OpDef>& ops);
 void add_linear_ops(std::vector<OpDef>& ops);
 void add_matmul_ops(std::vector<OpDef>& ops);
 void add_normalization_ops(std::vector<OpDef>& ops);
+void add_pooling_ops(std::vector<OpDef>& ops);
 void add_position_ops(std::vector<OpDef>& ops);
 void add_recurrent_ops(std::vector<OpDef>& ops);
 void add_rotary_ops(std::vector<OpDef>& ops);

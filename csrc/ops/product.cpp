@@ -90,7 +90,7 @@ ProductRows parallel_prepare(const RowBuffer& buffer, std::int64_t rows, std::in
 }  // namespace
 
 WeightPanels weight_panels(const Tensor& weight, int gates, Arena& scratch) {
-  const std::int64_t in = weight.size(1);
+  const std::int64_t in = weight_depth(weight.shape());
   switch (weight.dtype()) {
     case DType::bfloat16:
       return {DType::bfloat16, in, weight.data<BFloat16>(), nullptr, nullptr};

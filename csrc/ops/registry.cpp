@@ -17,12 +17,14 @@ std::vector<OpDef> build_registry() {
   std::vector<OpDef> ops;
   add_attention_ops(ops);
   add_cached_attention_ops(ops);
+  add_convolution_ops(ops);
   add_ctc_ops(ops);
   add_elementwise_ops(ops);
   add_embedding_ops(ops);
   add_linear_ops(ops);
   add_matmul_ops(ops);
   add_normalization_ops(ops);
+  add_pooling_ops(ops);
   add_position_ops(ops);
   add_recurrent_ops(ops);
   add_rotary_ops(ops);

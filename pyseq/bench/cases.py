@@ -171,6 +171,39 @@ def ctc_loss(batch: int, time: int, classes: int, labels: int) -> BenchCase:
     return BenchCase("ctc_loss", f"{batch}x{time}x{classes} labels {labels}", make)
 
 
+def conv1d(time: int, width: int, out: int, kernel: int, groups: int = 1) -> BenchCase:
+    """One sequence, weights packed, as many frames out as in."""
+
+    def make(rng: Rng) -> Inputs:
+        weight = _core.pack_weight(normal(rng, out, width // groups, kernel))
+        return {"x": normal(rng, 1, time, width), "weight": weight, "bias": normal(rng, out)}
+
+    label = f"{time}x{width}x{out} kernel {kernel}" + (f" groups {groups}" if groups > 1 else "")
+    return BenchCase("conv1d", label, make, {"padding": [kernel // 2, kernel // 2], "groups": groups})
+
+
+def conv2d(side: int, width: int, out: int, kernel: int) -> BenchCase:
+    """One square plane, weights packed, as large out as in."""
+
+    def make(rng: Rng) -> Inputs:
+        weight = _core.pack_weight(normal(rng, out, width, kernel, kernel))
+        return {"x": normal(rng, 1, side, side, width), "weight": weight, "bias": normal(rng, out)}
+
+    return BenchCase("conv2d", f"{side}x{side}x{width}x{out} kernel {kernel}", make, {"padding": [kernel // 2] * 4})
+
+
+def pools() -> list[BenchCase]:
+    """Windows of 2 places, or 2 by 2."""
+    cases = []
+    for kind in ("max", "mean"):
+        line = BenchCase(f"{kind}_pool1d", "1000x512", lambda rng: {"x": normal(rng, 1, 1000, 512)}, {"kernel": 2})
+        plane = BenchCase(
+            f"{kind}_pool2d", "64x64x128", lambda rng: {"x": normal(rng, 1, 64, 64, 128)}, {"kernel": [2, 2]}
+        )
+        cases += [line, plane]
+    return cases
+
+
 CASES: list[BenchCase] = [
     *(linear(*size) for size in [(1, 512, 2048), (16, 512, 2048), (128, 768, 3072), (512, 512, 512), (4, 512, 32000)]),
     *(matmul(*size, transpose_b=True) for size in [(1, 512, 2048), (512, 512, 512)]),
@@ -182,6 +215,9 @@ CASES: list[BenchCase] = [
     BenchCase(
         "gather_rows", "256 of 64x4096", lambda rng: {"x": normal(rng, 64, 4096), "rows": rng.integers(0, 64, 256)}
     ),
+    *(conv1d(*size) for size in [(1, 512, 512, 3), (1000, 80, 512, 3), (1000, 512, 512, 3), (1000, 512, 512, 31, 512)]),
+    *(conv2d(*size) for size in [(64, 64, 64, 3), (128, 1, 32, 3)]),
+    *pools(),
     *(ctc_loss(16, 500, classes, 60) for classes in (32, 5000)),
     layer_norm(512, 512),
     *(rowwise(op, *size) for op in ("softmax", "log_softmax") for size in [(1, 16), (512, 512), (8, 32000)]),

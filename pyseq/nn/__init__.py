@@ -7,10 +7,12 @@ from pyseq.nn.activation import GELU, ReLU, Sigmoid, Tanh
 from pyseq.nn.attention import MultiHeadAttention
 from pyseq.nn.cells import GRUCell, LSTMCell, RNNCell
 from pyseq.nn.containers import ModuleList, Sequential
+from pyseq.nn.convolution import Conv1d, Conv2d
 from pyseq.nn.embedding import Embedding
 from pyseq.nn.linear import Linear
 from pyseq.nn.module import Module
 from pyseq.nn.normalization import LayerNorm
+from pyseq.nn.pooling import MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d
 from pyseq.nn.positions import LearnedPositions, SinusoidalPositions
 from pyseq.nn.recurrent import GRU, LSTM, RNN
 from pyseq.nn.transformer import FeedForward, TransformerDecoderLayer, TransformerEncoderLayer
@@ -22,6 +24,8 @@ __all__ = [
     "LSTM",
     "RNN",
     "Buffer",
+    "Conv1d",
+    "Conv2d",
     "Embedding",
     "FeedForward",
     "GRUCell",
@@ -29,6 +33,10 @@ __all__ = [
     "LayerNorm",
     "LearnedPositions",
     "Linear",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MeanPool1d",
+    "MeanPool2d",
     "Module",
     "ModuleList",
     "MultiHeadAttention",

@@ -167,3 +167,49 @@ def test_ctc_loss_and_its_gradient(zero_infinity: bool) -> None:
     )
     np.testing.assert_allclose(loss, theirs.detach().numpy(), rtol=2e-6)
     np.testing.assert_allclose(gradient, logits.grad.numpy(), atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "padding": "same"},
+        {"kernel_size": 5, "stride": 2, "padding": 3},
+        {"kernel_size": 3, "dilation": 3, "groups": 2, "bias": False},
+        {"kernel_size": 4, "groups": WIDTH, "padding": 2},
+    ],
+)
+def test_conv1d(options: dict[str, Any]) -> None:
+    out = WIDTH if options.get("groups") == WIDTH else 36
+    ours, theirs = nn.Conv1d(WIDTH, out, **options), torch.nn.Conv1d(WIDTH, out, **options)
+    ours.load_state_dict(arrays(theirs))
+    x = normal(BATCH, 40, WIDTH)
+    assert_close(ours(x.numpy()), theirs(x.transpose(1, 2)).transpose(1, 2))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "padding": "same"},
+        {"kernel_size": (2, 5), "stride": (2, 1), "padding": (1, 2)},
+        {"kernel_size": 3, "dilation": (1, 2), "groups": 5},
+        {"kernel_size": 3, "groups": WIDTH, "padding": 1, "bias": False},
+    ],
+)
+def test_conv2d(options: dict[str, Any]) -> None:
+    out = WIDTH if options.get("groups") == WIDTH else 35
+    ours, theirs = nn.Conv2d(WIDTH, out, **options), torch.nn.Conv2d(WIDTH, out, **options)
+    ours.load_state_dict(arrays(theirs))
+    x = normal(BATCH, 9, 12, WIDTH)
+    assert_close(ours(x.numpy()), theirs(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+
+
+@pytest.mark.parametrize("options", [{}, {"stride": 1, "padding": 1}])
+def test_pools(options: dict[str, Any]) -> None:
+    line, plane = normal(BATCH, 11, WIDTH), normal(BATCH, 9, 12, WIDTH)
+    for ours, theirs in ((nn.MaxPool1d, torch.nn.MaxPool1d), (nn.MeanPool1d, torch.nn.AvgPool1d)):
+        counted = {"count_padding": True} if ours is nn.MeanPool1d else {}
+        assert_close(ours(3, **options, **counted)(line.numpy()), theirs(3, **options)(line.mT).mT)
+    for ours, theirs in ((nn.MaxPool2d, torch.nn.MaxPool2d), (nn.MeanPool2d, torch.nn.AvgPool2d)):
+        counted = {"count_padding": True} if ours is nn.MeanPool2d else {}
+        expected = theirs(3, **options)(plane.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        assert_close(ours(3, **options, **counted)(plane.numpy()), expected)

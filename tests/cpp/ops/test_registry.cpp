@@ -11,6 +11,8 @@ TEST_CASE("the registry has the ops of docs/architecture.md, in alphabetical ord
                                                   "attention",
                                                   "cached_attention",
                                                   "concat",
+                                                  "conv1d",
+                                                  "conv2d",
                                                   "coupled_lstm",
                                                   "coupled_lstm_step",
                                                   "ctc_loss",
@@ -26,6 +28,10 @@ TEST_CASE("the registry has the ops of docs/architecture.md, in alphabetical ord
                                                   "lstm",
                                                   "lstm_step",
                                                   "matmul",
+                                                  "max_pool1d",
+                                                  "max_pool2d",
+                                                  "mean_pool1d",
+                                                  "mean_pool2d",
                                                   "multiply",
                                                   "pack_keys",
                                                   "relu",
@@ -60,7 +66,8 @@ TEST_CASE("every op has a shape rule, a forward, a cost, and names that differ")
 TEST_CASE("find_op names the nearest ops") {
   CHECK(find_op("linear").name == "linear");
   CHECK(error_of([] { find_op("sofmax"); }) == "UnsupportedError: there is no op named 'sofmax'; near: softmax");
-  CHECK(error_of([] { find_op("conv2d_transpose"); }) == "UnsupportedError: there is no op named 'conv2d_transpose'");
+  CHECK(error_of([] { find_op("conv2d_transposed_wide"); }) ==
+        "UnsupportedError: there is no op named 'conv2d_transposed_wide'");
 }
 
 TEST_CASE("normalize_attrs fills in defaults and takes integers for reals") {

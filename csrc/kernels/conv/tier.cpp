@@ -1,0 +1,6 @@
+// Convolution and pooling kernels of one tier.
+#include "kernels/tier.h"
+#include "kernels/conv/depthwise.h"
+#include "kernels/conv/pooling.h"
+
+PYSEQ_DEFINE_KERNELS(ConvKernels, conv, PYSEQ_CONV_KERNELS)

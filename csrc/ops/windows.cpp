@@ -1,0 +1,115 @@
+#include "ops/windows.h"
+
+#include <algorithm>
+
+#include "ops/checks.h"
+
+namespace pyseq {
+namespace {
+
+constexpr std::int64_t kMostPlaces = std::int64_t{1} << 30;
+/// Windows of one task: enough for the overhead, few enough for all threads to have some.
+constexpr std::int64_t kWindowBlock = 64;
+
+void check_range(std::string_view label, std::string_view argument, std::int64_t value, std::int64_t least) {
+  if (value >= least && value <= kMostPlaces) return;
+  throw_value(label, argument, std::to_string(value), std::to_string(least) + " to " + std::to_string(kMostPlaces));
+}
+
+/// Taps of an axis inside [0, size) for the window that starts at `start`: [first, last).
+struct TapRange {
+  std::int64_t first, last;
+};
+TapRange taps_inside(const WindowAxis& axis, std::int64_t start, std::int64_t size) {
+  const std::int64_t first = start >= 0 ? 0 : (-start + axis.dilation - 1) / axis.dilation;
+  const std::int64_t last = start >= size ? 0 : (size - 1 - start) / axis.dilation + 1;
+  return {std::min(first, axis.kernel), std::clamp(last, std::min(first, axis.kernel), axis.kernel)};
+}
+
+/// The windows of one row of the output, one task's worth of them.
+class Walk {
+ public:
+  Walk(const WindowGrid& grid, std::int64_t row, std::int64_t y) : grid_(grid), row_(row), y_(y) {}
+
+  /// Windows [begin, end): one by one at the borders, and together where all taps lie inside.
+  template <typename Visit>
+  void run(std::int64_t begin, std::int64_t end, Visit visit) {
+    const WindowAxis& axis = grid_.horizontal;
+    const std::int64_t width = grid_.width_of(row_);
+    const std::int64_t inner_begin = (axis.before + axis.stride - 1) / axis.stride;
+    const std::int64_t slack = width - 1 - axis.reach() + axis.before;
+    const std::int64_t inner_end = slack < 0 ? 0 : slack / axis.stride + 1;
+    for (std::int64_t x = begin; x < end;) {
+      const bool is_inner = x >= inner_begin && x < inner_end;
+      const std::int64_t count = is_inner ? std::min(end, inner_end) - x : 1;
+      collect(x);
+      visit(WindowRun{x, count, taps_, numbers_});
+      x += count;
+    }
+  }
+
+ private:
+  /// The taps of window x that lie inside the grid.
+  void collect(std::int64_t x) {
+    taps_.clear();
+    numbers_.clear();
+    const WindowAxis &v = grid_.vertical, &h = grid_.horizontal;
+    const std::int64_t top = y_ * v.stride - v.before, left = x * h.stride - h.before;
+    const TapRange rows = taps_inside(v, top, grid_.height), columns = taps_inside(h, left, grid_.width_of(row_));
+    for (std::int64_t i = rows.first; i < rows.last; ++i) {
+      for (std::int64_t j = columns.first; j < columns.last; ++j) {
+        taps_.push_back(grid_.at(row_, top + i * v.dilation, left + j * h.dilation));
+        numbers_.push_back(i * h.kernel + j);
+      }
+    }
+  }
+
+  const WindowGrid& grid_;
+  std::int64_t row_, y_;
+  std::vector<const float*> taps_;
+  std::vector<std::int64_t> numbers_;
+};
+
+}  // namespace
+
+void check_axis(std::string_view label, const WindowAxis& axis) {
+  check_range(label, "kernel", axis.kernel, 1);
+  check_range(label, "stride", axis.stride, 1);
+  check_range(label, "dilation", axis.dilation, 1);
+  check_range(label, "padding", axis.before, 0);
+  check_range(label, "padding", axis.after, 0);
+}
+
+WindowsF32 WindowRun::for_kernel(const WindowGrid& grid) const {
+  return {.positions = count,
+          .channels = grid.channels,
+          .taps = static_cast<std::int64_t>(taps.size()),
+          .x = taps.data(),
+          .step = grid.horizontal.stride * grid.channels};
+}
+
+void for_each_window(const WindowGrid& grid, const RunLimits& limits,
+                     FunctionRef<void(std::int64_t, std::int64_t, const WindowRun&)> visit) {
+  const std::int64_t height = grid.out_height();
+  const std::int64_t blocks = (grid.out_width() + kWindowBlock - 1) / kWindowBlock;
+  parallel_for(grid.batch * height * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      limits.check();
+      const std::int64_t row = task / blocks / height, y = task / blocks % height, first = task % blocks * kWindowBlock;
+      Walk(grid, row, y).run(first, std::min(first + kWindowBlock, grid.out_width_of(row)), [&](const WindowRun& run) {
+        visit(row, y, run);
+      });
+    }
+  });
+}
+
+void zero_beyond_widths(const WindowGrid& grid, std::int64_t out_channels, float* y) {
+  if (grid.widths == nullptr) return;
+  const std::int64_t width = grid.out_width(), height = grid.out_height();
+  for (std::int64_t line = 0; line < grid.batch * height; ++line) {
+    const std::int64_t valid = grid.out_width_of(line / height);
+    std::fill_n(y + (line * width + valid) * out_channels, (width - valid) * out_channels, 0.0f);
+  }
+}
+
+}  // namespace pyseq

@@ -160,3 +160,13 @@ def test_a_program_over_planes(tmp_path: Any) -> None:
     pyseq.export(model, file, {"x": pyseq.Input(normal(2, 8, 16, 1), dims=("batch", "height", 16, 1))})
     x = normal(3, 11, 16, 1)
     np.testing.assert_array_equal(pyseq.Program.load(file).run("forward", x=x)["output"], model(x).numpy())
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.02), ("int8", 0.05)])
+def test_programs_with_narrow_weights(dtype: str, tolerance: float) -> None:
+    model, x = Net(), normal(3, 11, 16, 1)
+    data = pyseq.export(model, None, {"x": pyseq.Input(normal(2, 8, 16, 1), dims=("batch", "height", 16, 1))})
+    expected = model(x).numpy()
+    actual = pyseq.Program.parse(data, dtype=dtype).run("forward", x=x)["output"]
+    assert not np.array_equal(actual, expected)
+    assert np.abs(actual - expected).max() < tolerance * np.abs(expected).max()

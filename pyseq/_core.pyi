@@ -88,9 +88,9 @@ class PackedWeight:
         Bytes held.
         """
     @property
-    def shape(self) -> tuple[int, int]:
+    def shape(self) -> tuple:
         """
-        Sizes of the matrix: (out, in).
+        Sizes of the weight: (out, in), or (out, in, taps...) of a convolution.
         """
 class Vocabulary:
     """

@@ -25,7 +25,7 @@
 namespace pyseq {
 namespace {
 
-constexpr std::size_t kMostOperands = 16;
+constexpr std::size_t kMostOperands = 32;
 constexpr std::size_t kMostCached = 8;              // attributes
 constexpr std::size_t kSmallOutput = 16 << 10;      // bytes
 constexpr OpCost kSmallWork = {1 << 18, 64 << 10};  // a few microseconds

@@ -46,7 +46,7 @@ endfunction()
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(avx512 -march=x86-64-v4 -mprefer-vector-width=512)
-  set(low_precision FAMILIES attention gemm limits recurrent)
+  set(low_precision FAMILIES gemm limits recurrent)
   pyseq_add_tier(v2 FLAGS -march=x86-64-v2)
   pyseq_add_tier(v3 FLAGS -march=x86-64-v3)
   pyseq_add_tier(v4 FLAGS ${avx512})

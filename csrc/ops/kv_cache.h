@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-#include "kernels/attention/args.h"
+#include "kernels/table.h"
 #include "pyseq/tensor.h"
 
 namespace pyseq {

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import reference
+import reference_recurrent
 from conftest import skip_or_fail
 from model_folders import g2p_arrays, loading_problem
 
@@ -34,8 +35,8 @@ def slow_prediction(arrays: dict[str, np.ndarray], word: str) -> list[str]:
     """Greedy decoding in float64, a letter and a phoneme at a time."""
 
     def step(side: str, x: np.ndarray, h: np.ndarray) -> np.ndarray:
-        weights = [arrays[f"{side}_{name}"] for name in ("w_ih", "w_hh", "b_ih", "b_hh")]
-        return reference.cell("gru", x, h, None, *weights)[0]
+        weights = {name: arrays[f"{side}_{name}"] for name in ("w_ih", "w_hh", "b_ih", "b_hh")}
+        return reference_recurrent.recurrent("gru", x[None, None], h0=h[None], **weights)[1][0]
 
     h = np.zeros(arrays["enc_w_hh"].shape[1])
     for letter in [*word, "</s>"]:

@@ -12,6 +12,7 @@ from float64_program import Float64Program
 from model_folders import write_folder
 from real_models import grapheme_to_phoneme, transliteration
 from test_cli import output_of, pyseq_command
+from test_hub_g2p import REAL_WORDS, made_up_words
 
 import pyseq
 from pyseq import nn
@@ -201,6 +202,14 @@ def test_95_percent_of_transliterated_words_stay_as_they_are(data_dir: Path, dty
         same += unchanged(expected, translator, [result["source"] for result in case["results"]], **options)
     assert words > 100
     assert same >= 0.95 * words
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_95_percent_of_pronunciations_stay_as_they_are(dtype: str) -> None:
+    folder = grapheme_to_phoneme()
+    words = REAL_WORDS.split() + made_up_words(170)
+    expected = [" ".join(hypotheses[0].tokens) for hypotheses in pyseq.load(folder).translate_batch(words)]
+    assert unchanged(expected, pyseq.load(folder, dtype=dtype), words) >= 0.95 * len(words)
 
 
 def assert_float32_is_within_budget(folder: Path, words: list[str]) -> None:

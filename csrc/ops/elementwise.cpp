@@ -1,4 +1,4 @@
-// Element by element: add, multiply, add_integer and the activation functions.
+// Element by element: add, subtract, multiply, divide, add_integer and the activation functions.
 #include <algorithm>
 
 #include "base/threads.h"
@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kSimpleGrain = 16384;         // values per chunk where memory is the limit
 constexpr std::int64_t kTranscendentalGrain = 4096;  // and where arithmetic is
 
-// ---- add, multiply: b has a's shape, or a suffix of it, and is then repeated.
+// ---- add, subtract, multiply, divide: b has a's shape, or a suffix of it, and is then repeated.
 
 bool is_suffix(const Shape& suffix, const Shape& shape) {
   return suffix.rank() <= shape.rank() && std::equal(suffix.begin(), suffix.end(), shape.end() - suffix.rank());
@@ -32,15 +32,8 @@ void infer_binary(const OpArgs& args, std::span<TensorType> outputs) {
   outputs[0] = {DType::float32, a.shape()};
 }
 
-void multiply_values(const BinaryF32& block) {
-  for (std::int64_t row = 0; row < block.n; row += block.period) {
-    for (std::int64_t i = 0; i < block.period; ++i) block.y[row + i] = block.a[row + i] * block.b[i];
-  }
-}
-
 /// Cuts an element-wise operation into chunks: between repetitions of b when it repeats, else anywhere.
-template <typename Kernel>
-void forward_binary(OpCall& call, Kernel kernel) {
+void forward_binary(OpCall& call, void (*kernel)(const BinaryF32*)) {
   const std::int64_t n = call.inputs[0].num_elements(), period = call.inputs[1].num_elements();
   if (n == 0) return;
   const float* a = call.inputs[0].data<float>();
@@ -48,26 +41,43 @@ void forward_binary(OpCall& call, Kernel kernel) {
   float* y = call.outputs[0].mutable_data<float>();
   if (period == n) {
     parallel_for(n, kSimpleGrain, [&](std::int64_t begin, std::int64_t end) {
-      kernel({.n = end - begin, .period = end - begin, .a = a + begin, .b = b + begin, .y = y + begin});
+      const BinaryF32 block{.n = end - begin, .period = end - begin, .a = a + begin, .b = b + begin, .y = y + begin};
+      kernel(&block);
     });
   } else {
     parallel_for(n / period, kSimpleGrain / period + 1, [&](std::int64_t begin, std::int64_t end) {
       const std::int64_t first = begin * period;
-      kernel({.n = (end - begin) * period, .period = period, .a = a + first, .b = b, .y = y + first});
+      const BinaryF32 block{.n = (end - begin) * period, .period = period, .a = a + first, .b = b, .y = y + first};
+      kernel(&block);
     });
   }
 }
 
 void forward_add(OpCall& call) {
-  forward_binary(call, [](const BinaryF32& block) { kernels().add_f32(&block); });
+  forward_binary(call, kernels().add_f32);
 }
-
+void forward_subtract(OpCall& call) {
+  forward_binary(call, kernels().subtract_f32);
+}
 void forward_multiply(OpCall& call) {
-  forward_binary(call, multiply_values);
+  forward_binary(call, kernels().multiply_f32);
+}
+void forward_divide(OpCall& call) {
+  forward_binary(call, kernels().divide_f32);
 }
 
 OpCost cost_simple(const OpArgs& args, std::span<const TensorType> outputs) {
   return elementwise_cost(args, outputs, 1);
+}
+
+OpDef binary_op(std::string_view name, void (*forward)(OpCall&)) {
+  return {.name = name,
+          .inputs = {{"a"}, {"b"}},
+          .attrs = {},
+          .outputs = {{"y"}},
+          .infer = infer_binary,
+          .forward = forward,
+          .cost = cost_simple};
 }
 
 // ---- add_integer: x + amount, for position arithmetic inside a program.
@@ -87,7 +97,7 @@ void forward_add_integer(OpCall& call) {
   }
 }
 
-// ---- relu, tanh, sigmoid, gelu
+// ---- relu, tanh, sigmoid, silu, gelu
 
 void infer_activation(const OpArgs& args, std::span<TensorType> outputs) {
   check_dtype(args.label, "x", args.inputs[0], DType::float32);
@@ -142,20 +152,10 @@ OpDef activation_op(std::string_view name, void (*forward)(OpCall&)) {
 }  // namespace
 
 void add_elementwise_ops(std::vector<OpDef>& ops) {
-  ops.push_back({.name = "add",
-                 .inputs = {{"a"}, {"b"}},
-                 .attrs = {},
-                 .outputs = {{"y"}},
-                 .infer = infer_binary,
-                 .forward = forward_add,
-                 .cost = cost_simple});
-  ops.push_back({.name = "multiply",
-                 .inputs = {{"a"}, {"b"}},
-                 .attrs = {},
-                 .outputs = {{"y"}},
-                 .infer = infer_binary,
-                 .forward = forward_multiply,
-                 .cost = cost_simple});
+  ops.push_back(binary_op("add", forward_add));
+  ops.push_back(binary_op("subtract", forward_subtract));
+  ops.push_back(binary_op("multiply", forward_multiply));
+  ops.push_back(binary_op("divide", forward_divide));
   ops.push_back({.name = "add_integer",
                  .inputs = {{"x"}},
                  .attrs = {{.name = "amount", .default_value = std::int64_t{0}, .required = true}},
@@ -166,6 +166,7 @@ void add_elementwise_ops(std::vector<OpDef>& ops) {
   ops.push_back(activation_op("relu", forward_activation<Activation::relu>));
   ops.push_back(activation_op("tanh", forward_activation<Activation::tanh>));
   ops.push_back(activation_op("sigmoid", forward_activation<Activation::sigmoid>));
+  ops.push_back(activation_op("silu", forward_activation<Activation::silu>));
   ops.push_back({.name = "gelu",
                  .inputs = {{"x"}},
                  .attrs = {{"approximate", std::string("none")}},

@@ -13,14 +13,18 @@ void add_convolution_ops(std::vector<OpDef>& ops);
 void add_ctc_ops(std::vector<OpDef>& ops);
 void add_elementwise_ops(std::vector<OpDef>& ops);
 void add_embedding_ops(std::vector<OpDef>& ops);
+void add_function_ops(std::vector<OpDef>& ops);
 void add_linear_ops(std::vector<OpDef>& ops);
 void add_matmul_ops(std::vector<OpDef>& ops);
+void add_loss_ops(std::vector<OpDef>& ops);
 void add_normalization_ops(std::vector<OpDef>& ops);
 void add_pooling_ops(std::vector<OpDef>& ops);
 void add_position_ops(std::vector<OpDef>& ops);
 void add_recurrent_ops(std::vector<OpDef>& ops);
 void add_rotary_ops(std::vector<OpDef>& ops);
+void add_reduction_ops(std::vector<OpDef>& ops);
 void add_softmax_ops(std::vector<OpDef>& ops);
 void add_structure_ops(std::vector<OpDef>& ops);
+void add_top_k_ops(std::vector<OpDef>& ops);
 
 }  // namespace pyseq

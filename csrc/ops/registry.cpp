@@ -21,15 +21,19 @@ std::vector<OpDef> build_registry() {
   add_ctc_ops(ops);
   add_elementwise_ops(ops);
   add_embedding_ops(ops);
+  add_function_ops(ops);
   add_linear_ops(ops);
   add_matmul_ops(ops);
+  add_loss_ops(ops);
   add_normalization_ops(ops);
   add_pooling_ops(ops);
   add_position_ops(ops);
   add_recurrent_ops(ops);
   add_rotary_ops(ops);
+  add_reduction_ops(ops);
   add_softmax_ops(ops);
   add_structure_ops(ops);
+  add_top_k_ops(ops);
   std::sort(ops.begin(), ops.end(), [](const OpDef& a, const OpDef& b) { return a.name < b.name; });
   return ops;
 }

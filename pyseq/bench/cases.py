@@ -204,12 +204,33 @@ def pools() -> list[BenchCase]:
     return cases
 
 
+def residual_norm(op: str, rows: int, columns: int, *parameters: str) -> BenchCase:
+    """Residual sum and normalisation."""
+    return BenchCase(
+        op,
+        f"{rows}x{columns}",
+        lambda rng: {
+            **{name: normal(rng, rows, columns) for name in ("x", "residual")},
+            **{name: normal(rng, columns) for name in parameters},
+        },
+    )
+
+
+def cross_entropy(rows: int, classes: int) -> BenchCase:
+    """The loss alone."""
+    return BenchCase(
+        "cross_entropy",
+        f"{rows}x{classes}",
+        lambda rng: {"logits": normal(rng, rows, classes), "targets": rng.integers(0, classes, rows)},
+    )
+
+
 CASES: list[BenchCase] = [
     *(linear(*size) for size in [(1, 512, 2048), (16, 512, 2048), (128, 768, 3072), (512, 512, 512), (4, 512, 32000)]),
     *(matmul(*size, transpose_b=True) for size in [(1, 512, 2048), (512, 512, 512)]),
     *(matmul(512, 512, 512, **flags) for flags in ({}, {"transpose_a": True})),
     embedding(4096, 32000, 512),
-    *(pair(op, 512, 2048) for op in ("add", "multiply", "concat")),
+    *(pair(op, 512, 2048) for op in ("add", "subtract", "multiply", "divide", "concat")),
     BenchCase("add_integer", "4096", lambda rng: {"x": rng.integers(0, 9, 4096)}, {"amount": 1}),
     rowwise("slice", 512, 2048, axis=1, begin=0, end=1024),
     BenchCase(
@@ -220,8 +241,18 @@ CASES: list[BenchCase] = [
     *pools(),
     *(ctc_loss(16, 500, classes, 60) for classes in (32, 5000)),
     layer_norm(512, 512),
+    rowwise("rms_norm", 512, 512),
+    residual_norm("add_layer_norm", 512, 512, "weight", "bias", "input_bias"),
+    residual_norm("add_rms_norm", 512, 512, "weight", "input_bias"),
     *(rowwise(op, *size) for op in ("softmax", "log_softmax") for size in [(1, 16), (512, 512), (8, 32000)]),
-    *(rowwise(op, 512, 2048) for op in ("relu", "tanh", "sigmoid", "gelu")),
+    cross_entropy(512, 32000),
+    *(rowwise(op, 512, 2048) for op in ("sum", "mean", "max", "argmax")),
+    rowwise("sum", 512, 2048, axis=0),
+    *(rowwise("top_k", 8, 32000, k=k) for k in (4, 100)),
+    *(rowwise(op, 512, 2048) for op in ("relu", "tanh", "sigmoid", "silu", "gelu")),
+    rowwise("gelu", 512, 2048, approximate="tanh"),
+    *(rowwise(op, 512, 2048) for op in ("exp", "log", "sqrt", "negative", "softplus", "elu", "leaky_relu")),
+    rowwise("clip", 512, 2048, lower=-1.0, upper=1.0),
     *positions(8, 128, 512),
     attention(12, 512, 512, 64),
     attention(12, 512, 512, 64, causal=True),

@@ -9,53 +9,76 @@ from pyseq.ops.attention import attention, cached_attention, kv_cache, pack_keys
 from pyseq.ops.convolution import conv1d, conv2d
 from pyseq.ops.ctc import ctc_loss
 from pyseq.ops.dense import embedding, linear, matmul
-from pyseq.ops.elementwise import add, add_integer, gelu, multiply, relu, sigmoid, tanh
-from pyseq.ops.normalization import layer_norm, log_softmax, softmax
+from pyseq.ops.elementwise import add, add_integer, divide, gelu, multiply, relu, sigmoid, silu, subtract, tanh
+from pyseq.ops.functions import clip, elu, exp, leaky_relu, log, negative, softplus, sqrt
+from pyseq.ops.loss import cross_entropy
+from pyseq.ops.normalization import add_layer_norm, add_rms_norm, layer_norm, log_softmax, rms_norm, softmax
 from pyseq.ops.pooling import max_pool1d, max_pool2d, mean_pool1d, mean_pool2d
 from pyseq.ops.positions import learned_positions, rotary, sinusoidal_positions
 from pyseq.ops.recurrent import coupled_lstm, gru, lstm, rnn, simple_gru
 from pyseq.ops.recurrent_steps import coupled_lstm_step, gru_step, lstm_step, rnn_step, simple_gru_step
+from pyseq.ops.reduction import argmax, max, mean, sum, top_k
 from pyseq.ops.selection import concat, gather_rows, slice
 
 __all__ = [
     "add",
     "add_integer",
+    "add_layer_norm",
+    "add_rms_norm",
+    "argmax",
     "attention",
     "cached_attention",
+    "clip",
     "concat",
     "conv1d",
     "conv2d",
     "coupled_lstm",
     "coupled_lstm_step",
+    "cross_entropy",
     "ctc_loss",
+    "divide",
+    "elu",
     "embedding",
+    "exp",
     "gather_rows",
     "gelu",
     "gru",
     "gru_step",
     "kv_cache",
     "layer_norm",
+    "leaky_relu",
     "learned_positions",
     "linear",
+    "log",
     "log_softmax",
     "lstm",
     "lstm_step",
     "matmul",
+    "max",
     "max_pool1d",
     "max_pool2d",
+    "mean",
     "mean_pool1d",
     "mean_pool2d",
     "multiply",
+    "negative",
     "pack_keys",
     "relu",
+    "rms_norm",
     "rnn",
     "rnn_step",
     "rotary",
     "sigmoid",
+    "silu",
     "simple_gru",
     "simple_gru_step",
     "sinusoidal_positions",
     "slice",
     "softmax",
+    "softplus",
+    "sqrt",
+    "subtract",
+    "sum",
     "tanh",
+    "top_k",
 ]

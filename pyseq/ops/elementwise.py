@@ -30,6 +30,29 @@ def add(a: OperandT, b: OperandT) -> OperandT:
     return result
 
 
+def subtract(a: OperandT, b: OperandT) -> OperandT:
+    """Difference, element by element: y = a − b.
+
+    Args:
+        a: [..., n] float32.
+        b: the shape of a, or a suffix of it.
+
+    Returns:
+        y, the shape of a.
+
+    Raises:
+        ShapeError: the shape of b is no suffix of the shape of a.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> ops.subtract(np.full((1, 2), 3, np.float32), np.array([1, 2], np.float32))
+        array([[2., 1.]], dtype=float32)
+    """
+    result: OperandT = apply("subtract", (a, b))[0]
+    return result
+
+
 def multiply(a: OperandT, b: OperandT) -> OperandT:
     """Product, element by element: y = a · b.
 
@@ -50,6 +73,29 @@ def multiply(a: OperandT, b: OperandT) -> OperandT:
         array([[3., 6.]], dtype=float32)
     """
     result: OperandT = apply("multiply", (a, b))[0]
+    return result
+
+
+def divide(a: OperandT, b: OperandT) -> OperandT:
+    """Quotient, element by element: y = a / b.
+
+    Args:
+        a: [..., n] float32.
+        b: the shape of a, or a suffix of it.
+
+    Returns:
+        y, the shape of a.
+
+    Raises:
+        ShapeError: the shape of b is no suffix of the shape of a.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> ops.divide(np.full((1, 2), 3, np.float32), np.array([1, 2], np.float32))
+        array([[3. , 1.5]], dtype=float32)
+    """
+    result: OperandT = apply("divide", (a, b))[0]
     return result
 
 
@@ -139,6 +185,28 @@ def sigmoid(x: OperandT) -> OperandT:
         array([0.5, 0.5], dtype=float32)
     """
     result: OperandT = apply("sigmoid", (x,))[0]
+    return result
+
+
+def silu(x: OperandT) -> OperandT:
+    """Sigmoid linear unit (swish): y = x σ(x) = x / (1 + e⁻ˣ).
+
+    Args:
+        x: [...] float32.
+
+    Returns:
+        y, the shape of x.
+
+    Raises:
+        DTypeError: x is not float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> ops.silu(np.array([0, 100], np.float32))
+        array([  0., 100.], dtype=float32)
+    """
+    result: OperandT = apply("silu", (x,))[0]
     return result
 
 

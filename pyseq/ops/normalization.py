@@ -1,4 +1,4 @@
-"""Ops over the last axis: layer normalisation and softmax."""
+"""Ops over the last axis: normalisation, alone or after a residual sum, and softmax."""
 
 from __future__ import annotations
 
@@ -33,6 +33,106 @@ def layer_norm(
     """
     result: OperandT = apply("layer_norm", (x, weight, bias), {"epsilon": epsilon})[0]
     return result
+
+
+def rms_norm(x: OperandT, weight: OperandT | None = None, epsilon: float = 1e-6) -> OperandT:
+    """Divide the last axis by its root mean square: y = x / √(mean(x²) + ε) · weight.
+
+    Args:
+        x: [..., n] float32.
+        weight: [n], 1 when None.
+        epsilon: ε, added to the mean of squares.
+
+    Returns:
+        y [..., n].
+
+    Raises:
+        ShapeError: weight does not have n elements.
+
+    Source:
+        Zhang and Sennrich, "Root mean square layer normalization" (2019).
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> ops.rms_norm(np.array([[1, -7]], np.float32), epsilon=0.0)
+        array([[ 0.2, -1.4]], dtype=float32)
+    """
+    result: OperandT = apply("rms_norm", (x, weight), {"epsilon": epsilon})[0]
+    return result
+
+
+def add_layer_norm(
+    x: OperandT,
+    residual: OperandT,
+    weight: OperandT | None = None,
+    bias: OperandT | None = None,
+    input_bias: OperandT | None = None,
+    epsilon: float = 1e-5,
+) -> tuple[OperandT, OperandT]:
+    """Residual sum and layer norm in one pass: s = (x + input_bias) + residual, y = layer_norm(s, weight, bias).
+
+    The bits are those of `add` and `layer_norm` one after the other.
+
+    Args:
+        x: [..., n] float32.
+        residual: the shape of x.
+        weight: [n], 1 when None.
+        bias: [n], 0 when None.
+        input_bias: [n], 0 when None.
+        epsilon: as in `layer_norm`.
+
+    Returns:
+        y and s, both [..., n].
+
+    Raises:
+        ShapeError: residual has not the shape of x; weight, bias or input_bias do not have n elements.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> y, s = ops.add_layer_norm(np.ones((1, 2), np.float32), np.array([[0, 2]], np.float32), epsilon=0.0)
+        >>> y, s
+        (array([[-1.,  1.]], dtype=float32), array([[1., 3.]], dtype=float32))
+    """
+    inputs = (x, residual, weight, bias, input_bias)
+    y, total = apply("add_layer_norm", inputs, {"epsilon": epsilon})
+    return y, total
+
+
+def add_rms_norm(
+    x: OperandT,
+    residual: OperandT,
+    weight: OperandT | None = None,
+    input_bias: OperandT | None = None,
+    epsilon: float = 1e-6,
+) -> tuple[OperandT, OperandT]:
+    """Residual sum and RMS norm in one pass: s = (x + input_bias) + residual, y = rms_norm(s, weight).
+
+    The bits are those of `add` and `rms_norm` one after the other.
+
+    Args:
+        x: [..., n] float32.
+        residual: the shape of x.
+        weight: [n], 1 when None.
+        input_bias: [n], 0 when None.
+        epsilon: as in `rms_norm`.
+
+    Returns:
+        y and s, both [..., n].
+
+    Raises:
+        ShapeError: residual has not the shape of x; weight or input_bias do not have n elements.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> y, s = ops.add_rms_norm(np.ones((1, 2), np.float32), np.array([[0, -8]], np.float32), epsilon=0.0)
+        >>> y, s
+        (array([[ 0.2, -1.4]], dtype=float32), array([[ 1., -7.]], dtype=float32))
+    """
+    y, total = apply("add_rms_norm", (x, residual, weight, input_bias), {"epsilon": epsilon})
+    return y, total
 
 
 def softmax(x: OperandT) -> OperandT:

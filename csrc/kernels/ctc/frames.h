@@ -7,15 +7,6 @@
 namespace pyseq {
 namespace {
 
-/// The sum of exp(x[i] - shift), added up like row_exp does.
-inline float row_exp_sum(std::int64_t n, const float* x, float shift) {
-  Float sum{};
-  for (std::int64_t i = 0; i < n; i += kLanes) {
-    sum += select(first_lanes(n - i), exp(load(x + i, n - i) - shift), Float{});
-  }
-  return sum_of_lanes(sum);
-}
-
 void ctc_frames_f32(const CtcFramesF32* args) {
   const std::int64_t n = args->classes;
   for (std::int64_t frame = 0; frame < args->frames; ++frame) {
@@ -28,7 +19,7 @@ void ctc_frames_f32(const CtcFramesF32* args) {
       const float factor = 1.0F / (total == 0.0F ? 1.0F : total);
       for (std::int64_t i = 0; i < n; i += kLanes) store(y + i, load(y + i, n - i) * factor, n - i);
     } else {
-      total = row_exp_sum(n, x, shift);
+      total = row_exp_sum(n, x, shift, x);
     }
     const float log_total = log(broadcast(total == 0.0F ? 1.0F : total))[0];
     args->blank_log[frame] = (x[args->blank] - shift) - log_total;

@@ -20,7 +20,16 @@ struct ActivationF32 {
   Activation activation;
   float* y;
 };
-/// y[i] = a[i] + b[i mod period]: period == n adds element by element, smaller ones broadcast a row.
+/// Functions with up to two parameters.
+enum class Function : std::int32_t { exp, log, sqrt, negative, softplus, elu, leaky_relu, clip };
+struct FunctionF32 {
+  std::int64_t n;
+  const float* x;
+  Function function;
+  float first, second;  // elu: alpha; leaky_relu: slope; clip: lower and upper bound
+  float* y;
+};
+/// y[i] = a[i] + b[i mod period] (or -, *, /): period == n adds element by element, smaller ones broadcast a row.
 struct BinaryF32 {
   std::int64_t n, period;
   const float* a;
@@ -34,7 +43,11 @@ struct BinaryF32 {
   X(exp_f32, PointwiseF32)         \
   X(log_f32, PointwiseF32)         \
   X(erf_f32, PointwiseF32)         \
-  X(add_f32, BinaryF32)
+  X(function_f32, FunctionF32)     \
+  X(add_f32, BinaryF32)            \
+  X(subtract_f32, BinaryF32)       \
+  X(multiply_f32, BinaryF32)       \
+  X(divide_f32, BinaryF32)
 
 struct PointwiseKernels {
   PYSEQ_POINTWISE_KERNELS(PYSEQ_DECLARE_KERNEL)

@@ -15,20 +15,60 @@ struct RowwiseF32 {
   float* y;
 };
 
-struct LayerNormF32 {
+/// Rows normalised; with a residual, the rows (x + added_bias) + residual.
+struct NormF32 {
   std::int64_t rows, columns;
   const float* x;
   const float* weight;  // [columns] or null
-  const float* bias;    // [columns] or null
+  const float* bias;    // [columns] or null; not for rms_norm
   float epsilon;
+  float* y;
+  const float* residual = nullptr;    // [rows, columns] or null
+  const float* added_bias = nullptr;  // [columns] or null
+  float* sum = nullptr;               // [rows, columns]: what was normalised, or null
+};
+
+/// The k largest values of each row in descending order, and their columns; 1 <= k <= columns.
+struct TopKF32 {
+  std::int64_t rows, columns, k;
+  const float* x;         // [rows, columns]
+  float* values;          // [rows, k]
+  std::int64_t* indices;  // [rows, k]
+};
+
+/// Targets are ignore_index or within [0, classes).
+struct CrossEntropyF32 {
+  std::int64_t rows, classes;
+  const float* logits;          // [rows, classes]
+  const std::int64_t* targets;  // [rows]
+  const float* weight;          // [classes] or null: ones
+  float weight_sum;             // Σ weight
+  float smoothing;
+  std::int64_t ignore_index;
+  float* loss;      // [rows]
+  float* gradient;  // [rows, classes] or null: of each row's loss with respect to its logits
+};
+
+/// y [columns] from x [size, columns], whose rows begin `stride` values after one another. The kernels of a row reduce
+/// x [size] to one value.
+struct ReduceF32 {
+  std::int64_t size, columns, stride;
+  const float* x;
   float* y;
 };
 
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
-#define PYSEQ_ROWWISE_KERNELS(X) \
-  X(softmax_f32, RowwiseF32)     \
-  X(log_softmax_f32, RowwiseF32) \
-  X(layer_norm_f32, LayerNormF32)
+#define PYSEQ_ROWWISE_KERNELS(X)        \
+  X(softmax_f32, RowwiseF32)            \
+  X(log_softmax_f32, RowwiseF32)        \
+  X(layer_norm_f32, NormF32)            \
+  X(rms_norm_f32, NormF32)              \
+  X(top_k_f32, TopKF32)                 \
+  X(cross_entropy_f32, CrossEntropyF32) \
+  X(sum_row_f32, ReduceF32)             \
+  X(max_row_f32, ReduceF32)             \
+  X(sum_columns_f32, ReduceF32)         \
+  X(max_columns_f32, ReduceF32)
 
 struct RowwiseKernels {
   PYSEQ_ROWWISE_KERNELS(PYSEQ_DECLARE_KERNEL)

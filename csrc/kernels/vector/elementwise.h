@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/activation.h"
+#include "kernels/vector/gelu.h"
 #include "kernels/vector/math.h"
 
 namespace pyseq {
@@ -12,25 +13,26 @@ namespace {
 inline Float relu(Float x) {
   return max(Float{}, x);
 }
-/// x Φ(x) = x/2 (1 + erf(x / sqrt 2))
-inline Float gelu(Float x) {
-  return (0.5F * x) * (1.0F + erf(x * 0.707106781F));
-}
-/// x/2 (1 + tanh(sqrt(2/π) (x + 0.044715 x³)))
-inline Float gelu_tanh(Float x) {
-  const Float cubic = fma(0.044715F * x * x, x, x);
-  return (0.5F * x) * (1.0F + tanh(0.797884561F * cubic));
-}
-
 /// x σ(x)
 inline Float silu(Float x) {
   return x * sigmoid(x);
 }
 
-/// y[i] = function(x[i]); x may equal y.
+/// x above 0, alpha (e^x - 1) below.
+inline Float elu(Float x, float alpha) {
+  return select(x > 0.0F, x, alpha * exp_m1(min(Float{}, x)));
+}
+
+/// y[i] = function(x[i]); x may equal y. Two vectors at a time: one alone waits for its own results.
 template <typename Function>
 inline void map(std::int64_t n, const float* x, float* y, Function function) {
-  for (std::int64_t i = 0; i < n; i += kLanes) store(y + i, function(load(x + i, n - i)), n - i);
+  std::int64_t i = 0;
+  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+    const Float first = function(load(x + i)), second = function(load(x + i + kLanes));
+    store(y + i, first);
+    store(y + i + kLanes, second);
+  }
+  for (; i < n; i += kLanes) store(y + i, function(load(x + i, n - i)), n - i);
 }
 
 inline void activate(Activation activation, std::int64_t n, const float* x, float* y) {

@@ -37,6 +37,26 @@ inline Float power_of_two(Int n) {
   return from_bits((n + 127) << 23);
 }
 
+#if defined(PYSEQ_LOOKUP)
+/// e^x: x = (n/16) ln2 + r with |r| <= ln2 / 32, e^x = 2^(n/16) (1 + r p(r)), 2^(n/16 mod 1) from a table.
+inline Float exp(Float x) {
+  // 2^(j/16)
+  static constexpr float kPowers[16] = {1.0F,        1.04427373F, 1.09050775F, 1.13878858F, 1.18920708F, 1.24185777F,
+                                        1.29683959F, 1.35425556F, 1.41421354F, 1.47682619F, 1.54221082F, 1.61049032F,
+                                        1.68179286F, 1.75625217F, 1.8340081F,  1.91520655F};
+  x = max(broadcast(-104.0F), x);  // e^-104 rounds to 0; NaN stays
+  x = min(broadcast(89.0F), x);    // e^89 overflows
+  // Adding 1.5 * 2^19 rounds to a multiple of 1/16; the number of sixteenths stands in the low bits.
+  const Float shift = broadcast(786432.0F);
+  const Float shifted = fma(x, broadcast(1.44269504F), shift);
+  const Float whole = shifted - shift;
+  Float r = fma(whole, broadcast(-kLn2High), x);
+  r = fma(whole, broadcast(-kLn2Low), r);
+  const Float p = polynomial(r, 1.0F, 5.000162067e-01F, 1.666703891e-01F);
+  const Float power = lookup16(kPowers, bits(shifted));
+  return scale_by_power(fma(power * r, p, power), whole);
+}
+#else
 /// e^x: x = n ln2 + r with |r| <= ln2 / 2, e^r = 1 + r + r² p(r).
 inline Float exp(Float x) {
   x = max(broadcast(-104.0F), x);  // e^-104 rounds to 0; NaN stays
@@ -54,6 +74,31 @@ inline Float exp(Float x) {
   const Int half = n >> 1;  // in two steps, because 2^n itself may lie outside the normal numbers
   return power * power_of_two(half) * power_of_two(n - half);
 }
+#endif
+
+/// e^x for x <= 0, the exponential of softmax: results below the normal numbers (x < -87.33) are 0.
+#if defined(PYSEQ_LOOKUP)
+/// e^x = 2^(n/32) (1 + r p(r)) with |r| <= ln2 / 64; the error of taking ln2 as one float32 grows with |x|.
+inline Float exp_nonpositive(Float x) {
+  // The bits of 2^(j/32), less those that the index itself adds.
+  static constexpr std::int32_t kPowers[32] = {
+      0x3F800000, 0x3F7ECD87, 0x3F7DAAC3, 0x3F7C980F, 0x3F7B95C2, 0x3F7AA43A, 0x3F79C3D3, 0x3F78F4F0,
+      0x3F7837F0, 0x3F778D3A, 0x3F76F532, 0x3F767043, 0x3F75FED7, 0x3F75A15B, 0x3F75583F, 0x3F7523F6,
+      0x3F7504F3, 0x3F74FBAF, 0x3F7508A4, 0x3F752C4D, 0x3F75672A, 0x3F75B9BE, 0x3F76248C, 0x3F76A81E,
+      0x3F7744FD, 0x3F77FBB8, 0x3F78CCDF, 0x3F79B907, 0x3F7AC0C7, 0x3F7BE4BA, 0x3F7D257D, 0x3F7E83B3};
+  // Adding 1.5 * 2^18 rounds to a multiple of 1/32; the number of these, n, stands in the low bits.
+  const Float shift = broadcast(393216.0F);
+  const Float shifted = fma(x, broadcast(1.44269504F), shift);
+  const Float r = fma(shifted - shift, broadcast(-0.693147181F), x);
+  const Float power = from_bits(lookup32(kPowers, bits(shifted)) + (bits(shifted) << 18));
+  const Float p = polynomial(r, 1.000014675e+00F, 5.000045576e-01F);
+  return select(x < -87.33F, Float{}, fma(power * r, p, power));
+}
+#else
+inline Float exp_nonpositive(Float x) {
+  return select(x < -87.33F, Float{}, exp(x));
+}
+#endif
 
 /// ln x: x = 2^e (1 + f) with 1 + f in [sqrt(1/2), sqrt 2), ln(1 + f) = f - f²/2 + f³ p(f).
 inline Float log(Float x) {
@@ -105,6 +150,24 @@ inline Float erf(Float x) {
                              2.231521532e-02F, -3.065490862e-03F, 1.982197282e-04F);
   const Float far = 1.0F - exp(q);
   return with_sign(select(a < 0.921875F, near, far), x);
+}
+
+// Kahan's corrections: what rounding 1 + z (or e^x) lost is made good by the ratio of what was meant to what was taken.
+/// ln(1 + z) for 0 <= z <= 1.
+inline Float log_1p(Float z) {
+  const Float one_more = 1.0F + z;
+  return select(one_more == 1.0F, z, log(one_more) * (z / (one_more - 1.0F)));
+}
+/// e^x - 1 for x <= 0.
+inline Float exp_m1(Float x) {
+  const Float e = exp(x), less = e - 1.0F;
+  const Float corrected = select(less == -1.0F, less, less * (x / log(e)));
+  return select(e == 1.0F, x, corrected);
+}
+
+/// ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)
+inline Float softplus(Float x) {
+  return max(Float{}, x) + log_1p(exp(-abs(x)));
 }
 
 }  // namespace

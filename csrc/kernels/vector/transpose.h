@@ -6,16 +6,6 @@
 namespace pyseq {
 namespace {
 
-template <int... Lane>
-struct LaneList {};
-template <int Count, int... Lane>
-struct FirstLanes : FirstLanes<Count - 1, Count - 1, Lane...> {};
-template <int... Lane>
-struct FirstLanes<0, Lane...> {
-  using List = LaneList<Lane...>;
-};
-using AllLanes = FirstLanes<kLanes>::List;
-
 /// Blocks of `Step` lanes in turn: from a and b the even ones, or the odd ones.
 template <int Step, int... Lane>
 inline Float even_blocks(Float a, Float b, LaneList<Lane...>) {

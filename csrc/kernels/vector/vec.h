@@ -55,6 +55,17 @@ inline Float select(Int mask, Float if_true, Float if_false) {
   return mask ? if_true : if_false;
 }
 
+// 0, 1, ..., kLanes - 1 as template arguments of a shuffle.
+template <int... Lane>
+struct LaneList {};
+template <int Count, int... Lane>
+struct FirstLanes : FirstLanes<Count - 1, Count - 1, Lane...> {};
+template <int... Lane>
+struct FirstLanes<0, Lane...> {
+  using List = LaneList<Lane...>;
+};
+using AllLanes = FirstLanes<kLanes>::List;
+
 inline Int lane_numbers() {
   Int numbers{};
 #pragma GCC unroll 16
@@ -80,6 +91,9 @@ inline Float min(Float a, Float b) {
 inline Float max(Float a, Float b) {
   return (Float)_mm512_maskz_max_ps(0xFFFF, (__m512)a, (__m512)b);
 }
+inline Float sqrt(Float v) {
+  return (Float)_mm512_maskz_sqrt_ps(0xFFFF, (__m512)v);
+}
 inline __mmask16 mask_bits(std::int64_t count) {
   return static_cast<__mmask16>(_bzhi_u32(0xFFFF, static_cast<unsigned>(count)));
 }
@@ -99,6 +113,9 @@ inline Float min(Float a, Float b) {
 inline Float max(Float a, Float b) {
   return (Float)_mm256_max_ps((__m256)a, (__m256)b);
 }
+inline Float sqrt(Float v) {
+  return (Float)_mm256_sqrt_ps((__m256)v);
+}
 inline Float load_masked(const float* p, std::int64_t count) {
   return (Float)_mm256_maskload_ps(p, (__m256i)first_lanes(count));
 }
@@ -116,7 +133,13 @@ inline Float min(Float a, Float b) {
 inline Float max(Float a, Float b) {
   return (Float)_mm_max_ps((__m128)a, (__m128)b);
 }
+inline Float sqrt(Float v) {
+  return (Float)_mm_sqrt_ps((__m128)v);
+}
 #elif defined(__aarch64__)
+inline Float sqrt(Float v) {
+  return (Float)vsqrtq_f32((float32x4_t)v);
+}
 inline Float fma(Float a, Float b, Float c) {
   return (Float)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 }
@@ -267,22 +290,59 @@ inline void store_bytes(std::int8_t* p, Int v, std::int64_t count) {
 #endif
 }
 
-// Reductions over lanes by halving, always in the same order.
-inline float sum_of_lanes(Float v) {
+#if defined(__AVX512F__)
+// Look-up in tables that two registers hold, and scaling, in the tiers that have instructions for it.
+#define PYSEQ_LOOKUP 1
+
+/// table[index mod 16]
+inline Float lookup16(const float* table, Int index) {
+  return (Float)_mm512_maskz_permutexvar_ps(0xFFFF, (__m512i)index, (__m512)load(table));
+}
+/// table[index mod 32]
+inline Float lookup32(const float* table, Int index) {
+  return (Float)_mm512_permutex2var_ps((__m512)load(table), (__m512i)index, (__m512)load(table + 16));
+}
+inline Int lookup32(const std::int32_t* table, Int index) {
+  return (Int)_mm512_permutex2var_epi32((__m512i)load_bits(table), (__m512i)index, (__m512i)load_bits(table + 16));
+}
+/// v * 2^floor(power), rounded once, however small or large the result.
+inline Float scale_by_power(Float v, Float power) {
+  return (Float)_mm512_maskz_scalef_ps(0xFFFF, (__m512)v, (__m512)power);
+}
+#endif
+
+/// Bit i is lane i of a mask (a vector of -1 and 0).
+inline unsigned mask_of(Int v) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask((__m512i)v, (__m512i)v);
+#elif defined(__AVX2__)
+  return static_cast<unsigned>(_mm256_movemask_ps((__m256)v));
+#elif defined(__SSE4_2__)
+  return static_cast<unsigned>(_mm_movemask_ps((__m128)v));
+#else
+  unsigned mask = 0;
 #pragma GCC unroll 4
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-#pragma GCC unroll 8
-    for (int lane = 0; lane < half; ++lane) v[lane] += v[lane + half];
-  }
-  return v[0];
+  for (int lane = 0; lane < kLanes; ++lane) mask |= (v[lane] != 0 ? 1U : 0U) << lane;
+  return mask;
+#endif
+}
+
+// Reductions over lanes by halving, always in the same order: lane i meets lane i + half.
+template <int Half, int... Lane>
+inline Float swap_halves(Float v, LaneList<Lane...>) {
+  return __builtin_shufflevector(v, v, (Lane ^ Half)...);
+}
+inline float sum_of_lanes(Float v) {
+  if constexpr (kLanes >= 16) v += swap_halves<8>(v, AllLanes{});
+  if constexpr (kLanes >= 8) v += swap_halves<4>(v, AllLanes{});
+  v += swap_halves<2>(v, AllLanes{});
+  return v[0] + v[1];
 }
 inline float max_of_lanes(Float v) {
-#pragma GCC unroll 4
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-#pragma GCC unroll 8
-    for (int lane = 0; lane < half; ++lane) v[lane] = v[lane] > v[lane + half] ? v[lane] : v[lane + half];
-  }
-  return v[0];
+  if constexpr (kLanes >= 16) v = max(v, swap_halves<8>(v, AllLanes{}));
+  if constexpr (kLanes >= 8) v = max(v, swap_halves<4>(v, AllLanes{}));
+  v = max(v, swap_halves<2>(v, AllLanes{}));
+  return v[0] > v[1] ? v[0] : v[1];
 }
 
 }  // namespace

@@ -51,10 +51,10 @@ Worst worst(const Buffer& x, const Buffer& y, Reference reference) {
   return found;
 }
 
-using Function = void (*KernelTable::*)(const PointwiseF32*);
+using Kernel = void (*KernelTable::*)(const PointwiseF32*);
 
 template <typename Reference>
-void check_budget(Function function, Reference reference, double budget) {
+void check_budget(Kernel function, Reference reference, double budget) {
   for_each_tier([&](const KernelTable& table) {
     Buffer y(sample().size());
     const PointwiseF32 args{y.size(), sample().data(), y.data()};
@@ -93,8 +93,57 @@ TEST_CASE("sigmoid") {
   check_budget(Activation::sigmoid, [](double x) { return sigmoid(x); }, 2.5);
 }
 
+template <typename Reference>
+void check_budget(Function function, Reference reference, double budget) {
+  for_each_tier([&](const KernelTable& table) {
+    Buffer y(sample().size());
+    const FunctionF32 args{y.size(), sample().data(), function, 1.0F, 0.0F, y.data()};
+    table.function_f32(&args);
+    const Worst found = worst(sample(), y, reference);
+    CAPTURE(found.x);
+    CHECK(found.error <= budget);
+  });
+}
+
+TEST_CASE("softplus") {
+  check_budget(Function::softplus, [](double x) { return x > 700.0 ? x : std::log1p(std::exp(x)); }, 3.0);
+}
+TEST_CASE("elu") {
+  check_budget(Function::elu, [](double x) { return x > 0.0 ? x : std::expm1(x); }, 3.0);
+}
+TEST_CASE("sqrt") {
+  check_budget(Function::sqrt, [](double x) { return std::sqrt(x); }, 0.5);
+}
+TEST_CASE("function_f32 computes exp and log as their own kernels do") {
+  for_each_tier([](const KernelTable& table) {
+    Buffer y(sample().size()), expected(sample().size());
+    const PointwiseF32 plain{y.size(), sample().data(), expected.data()};
+    table.exp_f32(&plain);
+    const FunctionF32 e{y.size(), sample().data(), Function::exp, 0.0F, 0.0F, y.data()};
+    table.function_f32(&e);
+    CHECK(same_bits(y, expected));
+    table.log_f32(&plain);
+    const FunctionF32 l{y.size(), sample().data(), Function::log, 0.0F, 0.0F, y.data()};
+    table.function_f32(&l);
+    CHECK(same_bits(y, expected));
+  });
+}
+TEST_CASE("silu, where sigmoid is a normal number") {
+  for_each_tier([](const KernelTable& table) {
+    Buffer y(sample().size());
+    const ActivationF32 args{y.size(), sample().data(), Activation::silu, y.data()};
+    table.activation_f32(&args);
+    double largest = 0.0;
+    for (std::int64_t i = 0; i < y.size(); ++i) {
+      const double x = sample()[i];
+      if (x >= -87.0) largest = std::max(largest, ulp_error(y[i], x * sigmoid(x)));
+    }
+    CHECK(largest <= 3.5);
+  });
+}
+
 /// f of a few values by one tier.
-std::vector<float> apply(const KernelTable& table, Function function, const std::vector<float>& x) {
+std::vector<float> apply(const KernelTable& table, Kernel function, const std::vector<float>& x) {
   std::vector<float> y(x.size());
   const PointwiseF32 args{static_cast<std::int64_t>(x.size()), x.data(), y.data()};
   (table.*function)(&args);

@@ -49,6 +49,56 @@ TEST_CASE("a softmax row does not depend on the rows around it, nor on the buffe
   });
 }
 
+TEST_CASE("softmax of long rows: chunks with maxima of their own") {
+  for (const std::int64_t columns : {4096, 4097, 12289, 300000}) {
+    Buffer x = random_values(columns, 15, -5.0F, 5.0F);
+    x[columns - 1] = 40.0F;  // all other chunks lie far below the last one
+    x[5] = 38.0F;
+    for (std::int64_t i = columns / 2; i < columns / 2 + 100; ++i) x[i] = -kInf;
+    for_each_tier([&](const KernelTable& table) {
+      CAPTURE(columns);
+      Buffer y(columns);
+      const RowwiseF32 args{1, columns, x.data(), y.data()};
+      const auto expected = softmax_reference(x, 1, columns, false);
+      table.softmax_f32(&args);
+      double largest = 0.0;  // relative: small probabilities are right as well
+      for (std::int64_t i = 0; i < columns; ++i) {
+        const double reference = expected[static_cast<std::size_t>(i)];
+        if (reference > 0.0) largest = std::max(largest, std::abs(y[i] - reference) / reference);
+      }
+      CHECK(largest < 4e-6);  // x - maximum, about 45, is rounded to a multiple of 2^-18
+      CHECK(y[columns / 2] == 0.0F);
+      table.log_softmax_f32(&args);
+      CHECK(y[columns / 2] == -kInf);
+      CHECK(y[0] == doctest::Approx(std::log(expected[0])));
+      x[3] = kNan;
+      table.softmax_f32(&args);
+      for (std::int64_t i = 0; i < columns; ++i) CHECK_MESSAGE(std::isnan(y[i]), i);
+      table.log_softmax_f32(&args);
+      for (std::int64_t i = 0; i < columns; ++i) CHECK_MESSAGE(std::isnan(y[i]), i);
+      x[3] = 0.25F;
+    });
+  }
+}
+
+TEST_CASE("softmax keeps the relative precision of small probabilities") {
+  const std::int64_t columns = 4000;
+  Buffer x(columns);
+  for (std::int64_t i = 0; i < columns; ++i) x[i] = -87.0F * static_cast<float>(i) / static_cast<float>(columns - 1);
+  const auto expected = softmax_reference(x, 1, columns, false);
+  for_each_tier([&](const KernelTable& table) {
+    Buffer y(columns);
+    const RowwiseF32 args{1, columns, x.data(), y.data()};
+    table.softmax_f32(&args);
+    for (std::int64_t i = 0; i < columns; ++i) {
+      // Up to a few units of the last place, plus what taking ln 2 as one float32 costs far below the maximum.
+      const double bound = 4e-7 + 4e-9 * -x[i];
+      const double reference = expected[static_cast<std::size_t>(i)];
+      if (reference > 2e-38) CHECK(std::abs(y[i] - reference) <= bound * reference);
+    }
+  });
+}
+
 TEST_CASE("softmax with infinities and NaN") {
   for_each_tier([](const KernelTable& table) {
     for (const std::int64_t columns : {3, 19}) {
@@ -106,12 +156,12 @@ TEST_CASE("layer_norm equals the float64 reference, with and without weight and 
         CAPTURE(columns);
         CAPTURE(affine);
         Buffer y(3 * columns);
-        const LayerNormF32 args{
-            3, columns, x.data(), affine ? weight.data() : nullptr, affine ? bias.data() : nullptr, 1e-3F, y.data()};
+        const NormF32 args{3,     columns, x.data(), affine ? weight.data() : nullptr, affine ? bias.data() : nullptr,
+                           1e-3F, y.data()};
         table.layer_norm_f32(&args);
         CHECK(largest_error(y, expected) < 5e-5);
         Buffer last(columns);
-        LayerNormF32 one = args;
+        NormF32 one = args;
         one.rows = 1;
         one.x += 2 * columns;
         one.y = last.data();
@@ -119,6 +169,49 @@ TEST_CASE("layer_norm equals the float64 reference, with and without weight and 
         CHECK(same_bits(last.data(), y.data() + 2 * columns, columns));
       });
     }
+  }
+}
+
+TEST_CASE("rms_norm, and norms of residual sums, equal the float64 reference and the separate kernels") {
+  for (const std::int64_t columns : kColumns) {
+    const Buffer x = random_values(3 * columns, 21), residual = random_values(3 * columns, 22);
+    const Buffer weight = random_values(columns, 23), bias = random_values(columns, 24);
+    std::vector<double> expected;
+    for (std::int64_t r = 0; r < 3; ++r) {
+      double squares = 0.0;
+      for (std::int64_t i = 0; i < columns; ++i) squares += std::pow(x[r * columns + i], 2);
+      for (std::int64_t i = 0; i < columns; ++i) {
+        expected.push_back(x[r * columns + i] / std::sqrt(squares / static_cast<double>(columns) + 1e-3) * weight[i]);
+      }
+    }
+    for_each_tier([&](const KernelTable& table) {
+      CAPTURE(columns);
+      Buffer y(3 * columns), sum(3 * columns), separate(3 * columns), separate_sum(3 * columns);
+      const NormF32 plain{3, columns, x.data(), weight.data(), nullptr, 1e-3F, y.data()};
+      table.rms_norm_f32(&plain);
+      CHECK(largest_error(y, expected) < 1e-6);
+
+      const BinaryF32 with_bias{3 * columns, columns, x.data(), bias.data(), separate_sum.data()};
+      table.add_f32(&with_bias);
+      const BinaryF32 add{3 * columns, 3 * columns, separate_sum.data(), residual.data(), separate_sum.data()};
+      table.add_f32(&add);
+      for (const auto kernel : {table.layer_norm_f32, table.rms_norm_f32}) {
+        NormF32 fused = plain;
+        fused.residual = residual.data();
+        fused.added_bias = bias.data();
+        fused.sum = sum.data();
+        kernel(&fused);
+        CHECK(same_bits(sum, separate_sum));
+        NormF32 norm = plain;
+        norm.x = separate_sum.data();
+        norm.y = separate.data();
+        kernel(&norm);
+        CHECK(same_bits(y, separate));
+        fused.sum = nullptr;  // the sum is not wanted
+        kernel(&fused);
+        CHECK(same_bits(y, separate));
+      }
+    });
   }
 }
 

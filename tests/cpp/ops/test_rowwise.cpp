@@ -87,5 +87,62 @@ TEST_CASE("layer_norm: errors") {
         "ValueError: layer_norm: epsilon has -1.000000, expected a finite number, zero or more");
 }
 
+TEST_CASE("norms of residual sums: the bits of the separate ops, for any number of threads") {
+  for (const auto& [rows, columns] : kSizes) {
+    CAPTURE(rows);
+    CAPTURE(columns);
+    const Tensor x = random({rows, columns}, 1), residual = random({rows, columns}, 2), bias = random({columns}, 3);
+    const Tensor weight = random({columns}, 4), shift = random({columns}, 5);
+    const Tensor sum = run_one("add", {run_one("add", {x, bias}), residual});
+    const auto layer =
+        same_for_all_thread_counts([&] { return run("add_layer_norm", {x, residual, weight, shift, bias}); });
+    CHECK(same_bits(layer, {run_one("layer_norm", {sum, weight, shift}), sum}));
+    const auto rms = same_for_all_thread_counts([&] { return run("add_rms_norm", {x, residual, weight, bias}); });
+    CHECK(same_bits(rms, {run_one("rms_norm", {sum, weight}), sum}));
+  }
+  CHECK(error_of([] { run("add_rms_norm", {random({2, 4}, 1), random({4}, 1)}); }) ==
+        "ShapeError: add_rms_norm: residual has shape [4], expected the shape of x [2, 4]");
+}
+
+TEST_CASE("top_k, argmax, cross_entropy and reductions: any number of threads, a row alone") {
+  const Tensor x = random({37, 3000}, 1, -9.0F, 9.0F);
+  Tensor targets = Tensor::empty(DType::int64, {37});
+  for (std::int64_t row = 0; row < 37; ++row) targets.mutable_data<std::int64_t>()[row] = 71 * row;
+  const NamedAttrs k = {{"k", std::int64_t{20}}};
+  const auto top = same_for_all_thread_counts([&] { return run("top_k", {x}, {.attrs = k}); });
+  CHECK(same_bits(run("top_k", {x.rows(20, 1)}, {.attrs = k}), {top[0].rows(20, 1), top[1].rows(20, 1)}));
+  const auto best = same_for_all_thread_counts([&] { return run("argmax", {x}); });
+  for (std::int64_t row = 0; row < 37; ++row) {
+    CHECK(best[0].data<std::int64_t>()[row] == top[1].data<std::int64_t>()[20 * row]);
+  }
+  const auto loss =
+      same_for_all_thread_counts([&] { return run("cross_entropy", {x, targets}, {.want_optional = true}); });
+  const auto one = run("cross_entropy", {x.rows(20, 1), targets.rows(20, 1)}, {.want_optional = true});
+  CHECK(same_bits(one, {loss[0].rows(20, 1), loss[1].rows(20, 1)}));
+  CHECK(same_bits(run_one("cross_entropy", {x, targets}), loss[0]));
+  for (const std::string op : {"sum", "mean", "max"}) {
+    for (const std::int64_t axis : {0, 1}) {
+      same_for_all_thread_counts([&] { return run(op, {x}, {.attrs = {{"axis", axis}}}); });
+    }
+    CHECK(same_bits(run_one(op, {x.rows(5, 1)}), run_one(op, {x}).rows(5, 1)));
+  }
+}
+
+TEST_CASE("top_k and reductions: errors") {
+  const Tensor x = random({2, 4}, 1);
+  CHECK(error_of([&] { run("top_k", {x}, {.attrs = {{"k", std::int64_t{5}}}}); }) ==
+        "ValueError: top_k: k has 5, expected 1 to 4 (last dimension of x [2, 4])");
+  CHECK(error_of([&] { run("mean", {x}, {.attrs = {{"axis", std::int64_t{2}}}}); }) ==
+        "ValueError: mean: axis has 2, expected an axis of x [2, 4]");
+  CHECK(error_of([&] { run("mean", {x, integers({4, 5})}); }) ==
+        "ValueError: mean: lengths has 5 in row 1, expected 0 to 4 (steps in the batch)");
+  CHECK(error_of([&] { run("cross_entropy", {x, integers({0, 4})}); }) ==
+        "IndexError: cross_entropy: targets has 4, expected an index into the 4 classes of logits");
+  CHECK(error_of([&] { run("cross_entropy", {x, integers({0, 1})}, {.attrs = {{"label_smoothing", 1.5}}}); }) ==
+        "ValueError: cross_entropy: label_smoothing has 1.500000, expected 0 to 1");
+  CHECK(error_of([&] { run("clip", {x}, {.attrs = {{"lower", 2.0}, {"upper", 1.0}}}); }) ==
+        "ValueError: clip: lower has 2.000000, expected at most 1.000000 (upper)");
+}
+
 }  // namespace
 }  // namespace pyseq::testing

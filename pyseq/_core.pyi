@@ -88,7 +88,7 @@ class PackedWeight:
         Bytes held.
         """
     @property
-    def shape(self) -> tuple:
+    def shape(self) -> tuple[int, ...]:
         """
         Sizes of the weight: (out, in), or (out, in, taps...) of a convolution.
         """

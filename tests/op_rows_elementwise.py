@@ -101,5 +101,5 @@ ROWS = [
     pointwise("softplus", lambda x: np.logaddexp(reference.wide(x), 0)),
     with_attributes("elu", elu, {}, {"alpha": 0.3}),
     with_attributes("leaky_relu", leaky_relu, {}, {"slope": 0.25}),
-    with_attributes("clip", np.clip, {"lower": -1, "upper": 2}),
+    with_attributes("clip", lambda x, lower, upper: np.clip(x, lower, upper), {"lower": -1, "upper": 2}),
 ]

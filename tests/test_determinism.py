@@ -65,9 +65,8 @@ def own_steps(batches: Batches, word: str) -> list[int]:
     return steps
 
 
-def real_models(dtype: str | None, data_dir: Path) -> list[tuple[Path, list[str]]]:
-    models = [(transliteration(data_dir), ARABIC)]
-    return [*models, (grapheme_to_phoneme(), ENGLISH)] if dtype is None else models
+def real_models(data_dir: Path) -> list[tuple[Path, list[str]]]:
+    return [(transliteration(data_dir), ARABIC), (grapheme_to_phoneme(), ENGLISH)]
 
 
 def check(program: pyseq.Program, words: list[str], sizes: tuple[int, ...], threads: tuple[int, ...]) -> None:
@@ -89,10 +88,7 @@ def check(program: pyseq.Program, words: list[str], sizes: tuple[int, ...], thre
 @pytest.mark.parametrize("dtype", STORAGE)
 def test_small_programs(isa: str, dtype: str | None, tmp_path: Path) -> None:
     pyseq.set_isa(isa)
-    folders = [write_folder(tmp_path / "transformer")]
-    if dtype is None:  # recurrent ops read float32 weights
-        folders.append(write_checkpoint(tmp_path / "recurrent", g2p_arrays()))
-    for folder in folders:
+    for folder in (write_folder(tmp_path / "transformer"), write_checkpoint(tmp_path / "recurrent", g2p_arrays())):
         check(pyseq.load(folder, dtype=dtype).program, LETTERS, (1, 2, 7, 33), THREADS)
 
 
@@ -100,7 +96,7 @@ def test_small_programs(isa: str, dtype: str | None, tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", STORAGE)
 def test_both_real_models(isa: str, dtype: str | None, data_dir: Path) -> None:
     pyseq.set_isa(isa)
-    for folder, words in real_models(dtype, data_dir):
+    for folder, words in real_models(data_dir):
         program = pyseq.load(folder, dtype=dtype).program
         check(program, words, (64,), (8, 3))
         check(program, words, (2, 13), (1, 2))
@@ -108,7 +104,7 @@ def test_both_real_models(isa: str, dtype: str | None, data_dir: Path) -> None:
 
 @pytest.mark.parametrize("dtype", STORAGE)
 def test_compile_passes_keep_the_bits_of_the_real_models(dtype: str | None, data_dir: Path) -> None:
-    for folder, words in real_models(dtype, data_dir):
+    for folder, words in real_models(data_dir):
         program = pyseq.load(folder, dtype=dtype).program
         batches, raw = Batches(program), Batches(program.with_dtype(dtype, optimize=False))
         steps = [own_steps(batches, word) for word in words]

@@ -12,7 +12,7 @@ void bind_tensor(py::module_& module) {
                            "A weight [out, in] in the layout that kernels read: made once by pack_weight.")
       .def_property_readonly(
           "shape",
-          [](const PackedWeight& self) {
+          [](const PackedWeight& self) -> py::typing::Tuple<py::int_, py::ellipsis> {
             const Shape& shape = self.tensor.shape();
             py::tuple sizes(shape.rank());
             for (int axis = 0; axis < shape.rank(); ++axis) sizes[axis] = shape[axis];

@@ -56,6 +56,15 @@ def rowwise(op: str, rows: int, columns: int, **attributes: Any) -> BenchCase:
     return BenchCase(op, f"{rows}x{columns}", lambda rng: {"x": normal(rng, rows, columns)}, attributes)
 
 
+def positive(op: str, rows: int, columns: int) -> BenchCase:
+    """Ops with one input x [rows, columns] in [0.5, 1.5)."""
+
+    def make(rng: Rng) -> Inputs:
+        return {"x": rng.random((rows, columns), np.float32) + np.float32(0.5)}
+
+    return BenchCase(op, f"{rows}x{columns}", make)
+
+
 def pair(op: str, rows: int, columns: int) -> BenchCase:
     """Ops with two inputs a, b [rows, columns]."""
     return BenchCase(
@@ -251,7 +260,8 @@ CASES: list[BenchCase] = [
     *(rowwise("top_k", 8, 32000, k=k) for k in (4, 100)),
     *(rowwise(op, 512, 2048) for op in ("relu", "tanh", "sigmoid", "silu", "gelu")),
     rowwise("gelu", 512, 2048, approximate="tanh"),
-    *(rowwise(op, 512, 2048) for op in ("exp", "log", "sqrt", "negative", "softplus", "elu", "leaky_relu")),
+    *(rowwise(op, 512, 2048) for op in ("exp", "negative", "softplus", "elu", "leaky_relu")),
+    *(positive(op, 512, 2048) for op in ("log", "sqrt")),
     rowwise("clip", 512, 2048, lower=-1.0, upper=1.0),
     *positions(8, 128, 512),
     attention(12, 512, 512, 64),

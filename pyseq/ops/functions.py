@@ -109,7 +109,7 @@ def softplus(x: OperandT) -> OperandT:
         >>> import numpy as np
         >>> from pyseq import ops
         >>> ops.softplus(np.array([-100, 0, 100], np.float32))
-        array([3.7835060e-44, 6.9314718e-01, 1.0000000e+02], dtype=float32)
+        array([3.783506e-44, 6.931472e-01, 1.000000e+02], dtype=float32)
     """
     result: OperandT = apply("softplus", (x,))[0]
     return result

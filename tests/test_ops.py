@@ -68,7 +68,7 @@ def test_forward_equals_the_reference_on_every_tier(row: OpRow, case: OpCase, is
 def test_bits_do_not_depend_on_the_number_of_threads(row: OpRow, case: OpCase, restored_runtime: None) -> None:
     inputs = make(case, batch=5, time=40)
     results = []
-    for threads in (1, 2, 3, 5):
+    for threads in (1, 2, 3, 5, 8):
         pyseq.set_num_threads(threads)
         results.append(row.run(inputs, case.attributes))
     for result in results[1:]:

@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "kernels/dispatch.h"
-#include "ops/gemm.h"
+#include "ops/product.h"
 
 namespace pyseq {
 namespace {

@@ -129,13 +129,13 @@ inline double largest_error(const Tensor& got, const std::vector<double>& expect
   return largest;
 }
 
-/// The same bits with 1, 2, 3 and 5 threads. Returns what they are.
+/// The same bits with 1, 2, 3, 5 and 8 threads. Returns what they are.
 template <typename Call>
 std::vector<Tensor> same_for_all_thread_counts(Call call) {
   const int before = num_threads();
   set_num_threads(1);
   const std::vector<Tensor> expected = call();
-  for (const int threads : {2, 3, 5}) {
+  for (const int threads : {2, 3, 5, 8}) {
     CAPTURE(threads);
     set_num_threads(threads);
     CHECK(same_bits(call(), expected));

@@ -1,4 +1,5 @@
-// linear, then relu, tanh, sigmoid or gelu of its result alone -> linear with that activation, which rounds alike.
+// linear, then relu, tanh, sigmoid, silu or gelu of its result alone -> linear with that activation, which rounds
+// alike.
 #include "graph/passes/pass.h"
 #include "graph/passes/rewrite.h"
 
@@ -9,7 +10,7 @@ constexpr int kLinearResidual = 3;
 
 /// The name of an activation op among linear's activations; empty for other ops.
 std::string activation_of(const NodeSpec& node) {
-  if (node.op == "relu" || node.op == "tanh" || node.op == "sigmoid") return node.op;
+  if (node.op == "relu" || node.op == "tanh" || node.op == "sigmoid" || node.op == "silu") return node.op;
   if (node.op != "gelu") return {};
   const std::string* approximate = text_attribute(node, "approximate");
   if (approximate == nullptr || *approximate == "none") return "gelu";

@@ -27,6 +27,7 @@ void fold_constants(ProgramSpec& program);
 void share_equal_nodes(ProgramSpec& program);
 void fuse_activations(ProgramSpec& program);
 void fuse_residuals(ProgramSpec& program);
+void fuse_norms(ProgramSpec& program);
 void remove_dead_nodes(ProgramSpec& program);
 
 }  // namespace pyseq

@@ -12,18 +12,10 @@ namespace {
 
 using Kind = ValueRef::Kind;
 
-constexpr std::array<std::string_view, 12> kSameShape{"add",
-                                                      "gelu",
-                                                      "layer_norm",
-                                                      "log_softmax",
-                                                      "multiply",
-                                                      "relu",
-                                                      "learned_positions",
-                                                      "sigmoid",
-                                                      "sinusoidal_positions",
-                                                      "softmax",
-                                                      "tanh",
-                                                      "rms_norm"};
+constexpr std::array<std::string_view, 15> kSameShape{
+    "add",     "add_layer_norm", "add_rms_norm",      "gelu",    "layer_norm",           "log_softmax", "multiply",
+    "relu",    "silu",           "learned_positions", "sigmoid", "sinusoidal_positions", "softmax",     "tanh",
+    "rms_norm"};
 
 class ShapeReader {
  public:
@@ -85,7 +77,9 @@ class ShapeReader {
     for (const std::string_view op : kSameShape) {
       if (node.op == op) y = shape_of(node.inputs[0]);
     }
-    if (node.op == "linear") {
+    if (node.op == "add_layer_norm" || node.op == "add_rms_norm") {
+      if (node.outputs[1] >= 0) shapes_[node.outputs[1]] = y;
+    } else if (node.op == "linear") {
       y.leading = shape_of(node.inputs[0]).leading;
       const std::vector<std::int64_t>* weight = weight_shape(node.inputs[1]);
       if (weight != nullptr && weight->size() == 2) y.last = number((*weight)[0]);
@@ -95,8 +89,20 @@ class ShapeReader {
       const std::vector<std::int64_t>* weight = weight_shape(node.inputs[1]);
       if (weight != nullptr && weight->size() == 2) y.last = number((*weight)[1]);
     } else if (node.op == "attention" || node.op == "cached_attention") {
-      y = {shape_of(node.inputs[0]).leading, shape_of(node.inputs[2]).last};
+      // With grouped heads the values are narrower than the result.
+      y.leading = shape_of(node.inputs[0]).leading;
+      if (!has_grouped_heads(node)) y.last = shape_of(node.inputs[2]).last;
     }
+  }
+
+  static bool has_grouped_heads(const NodeSpec& node) {
+    for (const auto& [name, attr] : node.attrs) {
+      if (name != "num_kv_heads") continue;
+      const auto* value = std::get_if<AttrValue>(&attr);
+      const auto* count = value != nullptr ? std::get_if<std::int64_t>(value) : nullptr;
+      return count == nullptr || *count != 0;
+    }
+    return false;
   }
 
   /// Loops give back the states that they were given.

@@ -50,6 +50,7 @@ TEST_CASE("activations become part of the linear before them") {
   for (const auto& [op, attrs] : std::vector<std::pair<std::string, json>>{{"relu", json::object()},
                                                                            {"tanh", json::object()},
                                                                            {"sigmoid", json::object()},
+                                                                           {"silu", json::object()},
                                                                            {"gelu", json::object()},
                                                                            {"gelu", {{"approximate", "tanh"}}}}) {
     CAPTURE(op);
@@ -108,6 +109,44 @@ TEST_CASE("what may be repeated along the batch is no residual") {
   named.output("y", named.node("add", {named.node("linear", {a, "w:weight"}), b}));
   const NamedTensors same_size{{"x", random_tensor({2, 3, kWidth}, 9)}, {"other", random_tensor({2, 3, kWidth}, 8)}};
   CHECK(check_same(with_weights().function(named), same_size) == Ops{"linear", "add"});
+}
+
+TEST_CASE("a sum and the norm of it become one node, which gives the sum to others too") {
+  for (const std::string norm : {"layer_norm", "rms_norm"}) {
+    for (const bool read_again : {false, true}) {
+      CAPTURE(norm);
+      FunctionBuilder forward("forward");
+      const auto x = forward.input("x", kTokens);
+      const auto sum = forward.node("add", {forward.node("tanh", {x}), x});
+      forward.output("y", forward.node(norm, {sum, "w:scale"}, {{"epsilon", 1e-3}}));
+      if (read_again) forward.output("sum", sum);
+      CHECK(check_same(forward) == Ops{"tanh", "add_" + norm});
+    }
+  }
+}
+
+TEST_CASE("a second norm of a sum stays, and a norm of a sum that repeats along the batch") {
+  FunctionBuilder twice("forward");
+  const auto x = twice.input("x", kTokens);
+  const auto sum = twice.node("add", {twice.node("tanh", {x}), x});
+  twice.output("first", twice.node("layer_norm", {sum, "w:scale"}));
+  twice.output("second", twice.node("layer_norm", {sum, "w:bias"}));
+  CHECK(check_same(twice) == Ops{"tanh", "add_layer_norm", "layer_norm"});
+
+  FunctionBuilder repeated("forward");
+  const auto a = repeated.input("x", kTokens);
+  repeated.output("y", repeated.node("layer_norm", {repeated.node("add", {a, "w:bias"}), "w:scale"}));
+  CHECK(check_same(repeated) == Ops{"add", "layer_norm"});
+}
+
+TEST_CASE("the result of grouped heads is as wide as the queries, not as the values") {
+  FunctionBuilder forward("forward");
+  const auto x = forward.input("x", kTokens);
+  const auto narrow = forward.input("narrow", {"batch", "time", kWidth / 2});
+  const auto attended = forward.node("attention", {x, narrow, narrow}, {{"num_heads", 2}, {"num_kv_heads", 1}});
+  forward.output("y", forward.node("layer_norm", {forward.node("add", {attended, x})}));
+  const NamedTensors inputs{{"x", random_tensor({2, 3, kWidth}, 9)}, {"narrow", random_tensor({2, 3, kWidth / 2}, 8)}};
+  CHECK(check_same(with_weights().function(forward), inputs) == Ops{"attention", "add", "layer_norm"});
 }
 
 TEST_CASE("nodes that nobody reads go, chains of them too") {

@@ -39,14 +39,15 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "nn": {"_core", "dim", "tensor", "ops", "control", "state"},
     "machine": {"_core"},
     "profiling": {"_core", "machine"},
+    "packing": {"_core"},
     "program": {"_core", "profiling", "text"},
     "decode": {"_core", "tensor", "state", "program"},
-    "exporting": {"_core", "dim", "tensor", "tracing", "state", "nn", "program"},
+    "exporting": {"_core", "dim", "tensor", "tracing", "state", "nn", "packing", "program"},
     "models": {"_core", "tensor", "ops", "control", "state", "nn"},
     "tasks": {"_core", "text", "program", "decode"},
     "hub": {"_core", "tensor", "ops", "nn", "models", "text", "exporting", "program", "tasks"},
     "loading": {"_core", "program", "tasks", "hub"},
-    "quantization": {"_core", "program"},
+    "quantization": {"_core", "packing", "program"},
     "bench": {"_core", "ops"},
 }
 ANYTHING = {"cli", "__init__", "__main__"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyseq import _core
 from pyseq.exporting.inputs import Input
+from pyseq.packing import ROW_MAJOR, agreed_gates, gates_of_input, input_definitions
 from pyseq.tracing import FunctionRecorder, ProgramRecorder, Reference, function_json
 
 FORMAT_VERSION = 1
@@ -52,26 +53,21 @@ def _function(recorder: FunctionRecorder, functions: Mapping[str, Mapping[str, I
 
 def packing(program: ProgramRecorder) -> dict[str, int]:
     """Weights that every reader takes packed, and with how many gates interleaved."""
-    layouts: dict[Reference, set[int]] = {}  # gates that readers want; 0: the weight as it is
-    for reference, gates in _readings(program):
-        layouts.setdefault(reference, set()).add(gates)
-    wanted = {name: layouts[f"w:{name}"] for name in program.weights}
-    return {name: gates.pop() for name, gates in wanted.items() if len(gates) == 1 and 0 not in gates}
+    agreed = agreed_gates(_readings(program))
+    return {name: agreed[f"w:{name}"] for name in program.weights if f"w:{name}" in agreed}
 
 
 def _readings(program: ProgramRecorder) -> Iterator[tuple[Reference, int]]:
     """Everything that is read, and with how many gates interleaved its reader wants it."""
-    definitions = {schema["name"]: schema["inputs"] for schema in _core.op_schemas()}
+    definitions = input_definitions()
     for function in program.functions:
         for reference in [*dict(function.outputs).values(), *function.updates.values()]:
-            yield reference, 0
+            yield reference, ROW_MAJOR
         for node in function.nodes:
             for position, operand in enumerate(node.inputs):
                 if operand is None:
                     continue
                 if node.op not in definitions:  # scan and repeat pass it on
-                    yield operand, 0
-                elif definitions[node.op][position]["accepts_packed"]:
-                    yield operand, 1
+                    yield operand, ROW_MAJOR
                 else:
-                    yield operand, definitions[node.op][position]["pack_gates"]
+                    yield operand, gates_of_input(definitions[node.op][position])

@@ -40,6 +40,7 @@ from pyseq._core import (
 
 if TYPE_CHECKING:
     from pyseq import decode, models, nn, ops, text
+    from pyseq.autograd import Tape
     from pyseq.control import repeat, scan
     from pyseq.dim import Dim, TraceError
     from pyseq.exporting import Input, export
@@ -61,6 +62,7 @@ _NAMES = {
     "Profile": "pyseq.profiling",
     "Program": "pyseq.program",
     "State": "pyseq.state",
+    "Tape": "pyseq.autograd",
     "Tensor": "pyseq.tensor",
     "TraceError": "pyseq.dim",
     "export": "pyseq.exporting",
@@ -103,6 +105,7 @@ __all__ = [
     "Program",
     "ShapeError",
     "State",
+    "Tape",
     "Tensor",
     "TraceError",
     "UnsupportedError",

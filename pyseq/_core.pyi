@@ -7,7 +7,7 @@ import collections.abc
 import numpy
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'Hypothesis', 'KvCache', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'available_isas', 'build_info', 'call_op', 'compiled_isas', 'measure_peak', 'measure_read_bandwidth', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'run_op', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'Hypothesis', 'KvCache', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'available_isas', 'build_info', 'call_op', 'compiled_isas', 'measure_peak', 'measure_read_bandwidth', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'run_op', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -197,6 +197,26 @@ class KvCache:
     def value_dim(self) -> int:
         """
         Size of a value of one head.
+        """
+class OpRecord:
+    """
+    A call of an op, with what its gradients need.
+    """
+    def vjp(self, gradients: list[typing.Any], wanted: collections.abc.Sequence[bool]) -> list[numpy.ndarray | None]:
+        """
+        Gradients of the inputs that `wanted` has a flag for, None for the others.
+
+        `gradients` has one array per output of the call, None for zero.
+        """
+    @property
+    def label(self) -> str:
+        """
+        The module that ran it, or the name of the op.
+        """
+    @property
+    def op(self) -> str:
+        """
+        The name of the op.
         """
 class Program:
     """
@@ -516,7 +536,7 @@ def op_cost(name: str, inputs: dict[str, typing.Any], attributes: dict[str, typi
     """
 def op_schemas() -> list[dict[str, typing.Any]]:
     """
-    Name, inputs, attributes and outputs of every op.
+    Name, inputs, attributes and outputs of every op; 'differentiable' names the inputs with a gradient.
     """
 def openmp_runtimes() -> list[str]:
     """
@@ -530,6 +550,13 @@ def pack_weight(weight: typing.Any, gates: typing.SupportsInt | typing.SupportsI
 def read_safetensors(path: os.PathLike[str] | str | bytes, mmap: bool = True) -> tuple[dict[str, str], dict[str, numpy.ndarray]]:
     """
     Metadata and read-only arrays of a safetensors file, mapped into memory unless mmap is False.
+    """
+def record_op(name: str, inputs: list[typing.Any], attributes: dict[str, typing.Any], wanted: list[str], label: str) -> tuple[list[numpy.ndarray | None], OpRecord | None]:
+    """
+    Run one op as run_op does, and keep what its gradients need.
+
+    Returns the outputs, with those optional ones that the gradients need, and the record; None for an op
+    whose outputs are all integers.
     """
 def run_op(name: str, inputs: list[typing.Any], caches: list[typing.Any] = [], attributes: dict[str, typing.Any] = {}, wanted: list[str] = [], label: str = '', deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[numpy.ndarray | None]:
     """

@@ -1,7 +1,7 @@
 """Tensor: the value that modules compute with; and `apply`, the one door to the ops of the core.
 
 `apply` runs an op on the arrays inside tensors. While a model is exported a *recorder* stands in the door: it runs the
-same op on example values and notes it down.
+same op on example values and notes it down. While a model is trained a *tape* does (`pyseq.autograd`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,11 +37,14 @@ class Tensor:
         array([2., 2., 2.], dtype=float32)
     """
 
-    __slots__ = ("_array",)
+    __slots__ = ("_array", "origin")
     __array_priority__ = 1000  # in `array + tensor` NumPy leaves the sum to the tensor
+
+    origin: Origin | None  # what computed it on a tape (see pyseq.autograd); None for a constant
 
     def __init__(self, data: ArrayLike | Tensor) -> None:
         self._array: Array = data.data if isinstance(data, Tensor) else _as_array(data)
+        self.origin = None
 
     @property
     def data(self) -> Array:
@@ -66,6 +69,10 @@ class Tensor:
     def numpy(self) -> Array:
         """The values as an array (not a copy)."""
         return self.data
+
+    def detach(self) -> Tensor:
+        """The same values as a constant: no gradient passes."""
+        return Tensor(self.data)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         array = self.data if dtype is None else self.data.astype(dtype, copy=False)
@@ -112,9 +119,29 @@ def _commuting(op: str, a: Tensor, b: Tensor | Array) -> Tensor:
 
 
 class Parameter(Tensor):
-    """A tensor that a module learns: part of its `state_dict`, stored in program files."""
+    """A tensor that a module learns: part of its `state_dict`, stored in program files.
 
-    __slots__ = ()
+    Attributes:
+        grad: the gradient that `Tape.backward` adds to, an array of the same shape; None before the first one.
+        requires_grad: whether tapes look for it; False freezes the parameter.
+    """
+
+    __slots__ = ("grad", "requires_grad")
+
+    def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = True) -> None:
+        super().__init__(data)
+        self.grad: Array | None = None
+        self.requires_grad = requires_grad
+
+    def move_to(self, array: Array) -> None:
+        """Keep the values in another array of the same shape and type from now on (they are copied there)."""
+        if array.shape != self._array.shape or array.dtype != self._array.dtype:
+            raise _core.ShapeError(
+                f"move_to: got {array.dtype} {list(array.shape)}, expected {self._array.dtype} "
+                f"{list(self._array.shape)}"
+            )
+        array[...] = self._array
+        self._array = array
 
 
 class Buffer(Tensor):
@@ -129,8 +156,15 @@ CacheLike = Any  # a _core.KvCache, or its stand-in while a model is exported
 OperandT = TypeVar("OperandT", Tensor, NDArray[Any])
 
 
-class Recorder(Protocol):
-    """What stands in for `apply`, and makes new state, while a model is exported."""
+class Origin(Protocol):
+    """Where a tensor comes from: a node of a tape, and which of its outputs it is."""
+
+    node: Any
+    index: int
+
+
+class Door(Protocol):
+    """What stands in for `apply`: a tape, or the recorder of an export."""
 
     def apply(
         self,
@@ -142,6 +176,11 @@ class Recorder(Protocol):
     ) -> list[Any]:
         """Run and note down one op."""
 
+
+@runtime_checkable
+class Recorder(Door, Protocol):
+    """The recorder of an export, which also makes new state."""
+
     def declare_carry(self, name: str, zeros: Array) -> Tensor:
         """Stand-in for a carried state at the start of a function."""
 
@@ -152,23 +191,29 @@ class Recorder(Protocol):
         """Stand-in for the row -> source map."""
 
 
-_recorder: ContextVar[Recorder | None] = ContextVar("pyseq_recorder", default=None)
+_door: ContextVar[Door | None] = ContextVar("pyseq_door", default=None)
 _label: ContextVar[str] = ContextVar("pyseq_label", default="")
 
 
 def active_recorder() -> Recorder | None:
     """The recorder of the export that is going on in this thread, if any."""
-    return _recorder.get()
+    door = _door.get()
+    return door if isinstance(door, Recorder) else None
+
+
+def active_door() -> Door | None:
+    """What ops of this thread go through at the moment: a tape, a recorder, or nothing."""
+    return _door.get()
 
 
 @contextmanager
-def recording(recorder: Recorder) -> Iterator[None]:
-    """Let a recorder see every op of a block."""
-    token = _recorder.set(recorder)
+def recording(door: Door | None) -> Iterator[None]:
+    """Let a tape or a recorder see every op of a block; None: nobody."""
+    token = _door.set(door)
     try:
         yield
     finally:
-        _recorder.reset(token)
+        _door.reset(token)
 
 
 @contextmanager
@@ -201,7 +246,7 @@ def apply(
     wanted: Sequence[str] = (),
 ) -> list[Any]:
     """Run an op on tensors or arrays; the results are tensors when any input is one, else arrays."""
-    recorder = _recorder.get()
-    if recorder is not None:
-        return recorder.apply(op, inputs, attributes or {}, caches, wanted)
+    door = _door.get()
+    if door is not None:
+        return door.apply(op, inputs, attributes or {}, caches, wanted)
     return _core.call_op(op, inputs, attributes, caches, wanted, _label.get(), Tensor)

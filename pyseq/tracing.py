@@ -65,6 +65,10 @@ class TracedTensor(Tensor):
         """Not available."""
         self._refuse_values()
 
+    def detach(self) -> TracedTensor:
+        """The tensor itself: a program has no gradients."""
+        return self
+
     def _refuse_values(self, *_: object, **__: object) -> NoReturn:
         refuse("values of a tensor were read", "compute with pyseq.ops, pyseq.scan and pyseq.repeat")
 

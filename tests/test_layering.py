@@ -32,6 +32,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "text": {"_core"},
     "dim": {"_core"},
     "tensor": {"_core", "dim"},
+    "autograd": {"_core", "tensor"},
     "state": {"_core", "dim", "tensor"},
     "tracing": {"_core", "dim", "tensor"},
     "ops": {"_core", "dim", "tensor"},

@@ -12,6 +12,7 @@
 #include "bind/eager_call.h"
 #include "bind/limits.h"
 #include "bind/op_arguments.h"
+#include "bind/op_record.h"
 #include "ops/registry.h"
 
 namespace pyseq {
@@ -96,7 +97,12 @@ py::dict schema(const OpDef& op) {
   for (const OutputDef& output : op.outputs) {
     outputs.append(py::dict("name"_a = output.name, "optional"_a = output.optional));
   }
-  return py::dict("name"_a = op.name, "inputs"_a = inputs, "attrs"_a = attrs, "outputs"_a = outputs);
+  py::list differentiable;
+  for (std::size_t i = 0; i < op.inputs.size(); ++i) {
+    if (op.vjp != nullptr && (op.differentiable >> i & 1) != 0) differentiable.append(op.inputs[i].name);
+  }
+  return py::dict("name"_a = op.name, "inputs"_a = inputs, "attrs"_a = attrs, "outputs"_a = outputs,
+                  "differentiable"_a = differentiable);
 }
 
 }  // namespace
@@ -109,6 +115,7 @@ void bind_ops(py::module_& module) {
              "`wanted` names the optional outputs to compute. The result has every output of the op, None for an\n"
              "optional one that was not wanted. `label` starts every error message (default: the op's name).");
   bind_eager_call(module);
+  bind_op_record(module);
   module.def("op_cost", cost, py::arg("name"), py::arg("inputs"), py::arg("attributes") = ObjectDict(),
              "Floating point operations and bytes read and written of one call; inputs by name, caches among them.");
   module.def(
@@ -118,7 +125,7 @@ void bind_ops(py::module_& module) {
         for (const OpDef& op : all_ops()) schemas.append(schema(op));
         return schemas;
       },
-      "Name, inputs, attributes and outputs of every op.");
+      "Name, inputs, attributes and outputs of every op; 'differentiable' names the inputs with a gradient.");
 }
 
 }  // namespace pyseq

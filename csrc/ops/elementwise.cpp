@@ -7,6 +7,7 @@
 #include "ops/checks.h"
 #include "ops/cost.h"
 #include "ops/families.h"
+#include "ops/gradients.h"
 
 namespace pyseq {
 namespace {
@@ -33,12 +34,13 @@ void infer_binary(const OpArgs& args, std::span<TensorType> outputs) {
 }
 
 /// Cuts an element-wise operation into chunks: between repetitions of b when it repeats, else anywhere.
-void forward_binary(OpCall& call, void (*kernel)(const BinaryF32*)) {
-  const std::int64_t n = call.inputs[0].num_elements(), period = call.inputs[1].num_elements();
+void run_binary(void (*kernel)(const BinaryF32*), const Tensor& first_operand, const Tensor& second_operand,
+                Tensor& result) {
+  const std::int64_t n = first_operand.num_elements(), period = second_operand.num_elements();
   if (n == 0) return;
-  const float* a = call.inputs[0].data<float>();
-  const float* b = call.inputs[1].data<float>();
-  float* y = call.outputs[0].mutable_data<float>();
+  const float* a = first_operand.data<float>();
+  const float* b = second_operand.data<float>();
+  float* y = result.mutable_data<float>();
   if (period == n) {
     parallel_for(n, kSimpleGrain, [&](std::int64_t begin, std::int64_t end) {
       const BinaryF32 block{.n = end - begin, .period = end - begin, .a = a + begin, .b = b + begin, .y = y + begin};
@@ -51,6 +53,10 @@ void forward_binary(OpCall& call, void (*kernel)(const BinaryF32*)) {
       kernel(&block);
     });
   }
+}
+
+void forward_binary(OpCall& call, void (*kernel)(const BinaryF32*)) {
+  run_binary(kernel, call.inputs[0], call.inputs[1], call.outputs[0]);
 }
 
 void forward_add(OpCall& call) {
@@ -70,14 +76,71 @@ OpCost cost_simple(const OpArgs& args, std::span<const TensorType> outputs) {
   return elementwise_cost(args, outputs, 1);
 }
 
-OpDef binary_op(std::string_view name, void (*forward)(OpCall&)) {
+// ---- their vjps; a b that was repeated gets the sum over its repetitions
+
+/// kernel(a, b) element by element, b repeated where it is smaller.
+Tensor combine(void (*kernel)(const BinaryF32*), const Tensor& a, const Tensor& b) {
+  Tensor y = Tensor::empty(DType::float32, a.shape());
+  run_binary(kernel, a, b, y);
+  return y;
+}
+
+/// `each` has the shape of a; db gets its sum over the repetitions of b.
+void sum_repetitions(VjpCall& call, const Tensor& each) {
+  Tensor& db = call.grad_inputs[1];
+  const std::int64_t period = db.num_elements();
+  if (period == each.num_elements()) {
+    db = each.reshaped(db.shape());
+  } else if (period > 0) {
+    sum_rows(each.data<float>(), each.num_elements() / period, period, db.mutable_data<float>(), call.scratch);
+  }
+}
+
+Tensor negated(const Tensor& x) {
+  Tensor y = Tensor::empty(DType::float32, x.shape());
+  const float* from = x.data<float>();
+  float* to = y.mutable_data<float>();
+  parallel_for(x.num_elements(), kSimpleGrain, [&](std::int64_t begin, std::int64_t end) {
+    const FunctionF32 block{
+        .n = end - begin, .x = from + begin, .function = Function::negative, .first = 0, .second = 0, .y = to + begin};
+    kernels().function_f32(&block);
+  });
+  return y;
+}
+
+void vjp_add(VjpCall& call) {
+  const Tensor& dy = call.grad_outputs[0];
+  if (call.wants(0)) call.grad_inputs[0] = dy;
+  if (call.wants(1)) sum_repetitions(call, dy);
+}
+void vjp_subtract(VjpCall& call) {
+  const Tensor& dy = call.grad_outputs[0];
+  if (call.wants(0)) call.grad_inputs[0] = dy;
+  if (call.wants(1)) sum_repetitions(call, negated(dy));
+}
+void vjp_multiply(VjpCall& call) {
+  const Tensor& dy = call.grad_outputs[0];
+  if (call.wants(0)) call.grad_inputs[0] = combine(kernels().multiply_f32, dy, call.inputs[1]);
+  if (call.wants(1)) sum_repetitions(call, combine(kernels().multiply_f32, dy, call.inputs[0]));
+}
+/// da = dy / b, db = -(dy / b) y
+void vjp_divide(VjpCall& call) {
+  const Tensor da = combine(kernels().divide_f32, call.grad_outputs[0], call.inputs[1]);
+  if (call.wants(0)) call.grad_inputs[0] = da;
+  if (call.wants(1)) sum_repetitions(call, negated(combine(kernels().multiply_f32, da, call.outputs[0])));
+}
+
+OpDef binary_op(std::string_view name, void (*forward)(OpCall&), void (*vjp)(VjpCall&), VjpReads reads) {
   return {.name = name,
           .inputs = {{"a"}, {"b"}},
           .attrs = {},
           .outputs = {{"y"}},
           .infer = infer_binary,
           .forward = forward,
-          .cost = cost_simple};
+          .cost = cost_simple,
+          .vjp = vjp,
+          .vjp_reads = reads,
+          .differentiable = VjpReads::bits({0, 1})};
 }
 
 // ---- add_integer: x + amount, for position arithmetic inside a program.
@@ -139,23 +202,43 @@ OpCost cost_activation(const OpArgs& args, std::span<const TensorType> outputs) 
   return elementwise_cost(args, outputs, 20);
 }
 
-OpDef activation_op(std::string_view name, void (*forward)(OpCall&)) {
+/// From y where that is enough: then x need not be kept.
+void apply_gradient(VjpCall& call, Activation activation) {
+  const bool from_output = has_gradient_from_output(activation);
+  const Tensor& values = from_output ? call.outputs[0] : call.inputs[0];
+  activation_gradient(activation, from_output, values, call.grad_outputs[0], call.grad_inputs[0]);
+}
+
+template <Activation activation>
+void vjp_activation(VjpCall& call) {
+  apply_gradient(call, activation);
+}
+void vjp_gelu(VjpCall& call) {
+  apply_gradient(call, gelu_kind(call));
+}
+
+template <Activation activation>
+OpDef activation_op(std::string_view name) {
+  const bool from_output = has_gradient_from_output(activation);
   return {.name = name,
           .inputs = {{"x"}},
           .attrs = {},
           .outputs = {{"y"}},
           .infer = infer_activation,
-          .forward = forward,
-          .cost = cost_activation};
+          .forward = forward_activation<activation>,
+          .cost = cost_activation,
+          .vjp = vjp_activation<activation>,
+          .vjp_reads = from_output ? VjpReads{0, VjpReads::bits({0})} : VjpReads{VjpReads::bits({0})},
+          .differentiable = VjpReads::bits({0})};
 }
 
 }  // namespace
 
 void add_elementwise_ops(std::vector<OpDef>& ops) {
-  ops.push_back(binary_op("add", forward_add));
-  ops.push_back(binary_op("subtract", forward_subtract));
-  ops.push_back(binary_op("multiply", forward_multiply));
-  ops.push_back(binary_op("divide", forward_divide));
+  ops.push_back(binary_op("add", forward_add, vjp_add, {}));
+  ops.push_back(binary_op("subtract", forward_subtract, vjp_subtract, {}));
+  ops.push_back(binary_op("multiply", forward_multiply, vjp_multiply, {VjpReads::bits({0, 1})}));
+  ops.push_back(binary_op("divide", forward_divide, vjp_divide, {VjpReads::bits({1}), VjpReads::bits({0})}));
   ops.push_back({.name = "add_integer",
                  .inputs = {{"x"}},
                  .attrs = {{.name = "amount", .default_value = std::int64_t{0}, .required = true}},
@@ -163,17 +246,20 @@ void add_elementwise_ops(std::vector<OpDef>& ops) {
                  .infer = infer_add_integer,
                  .forward = forward_add_integer,
                  .cost = cost_simple});
-  ops.push_back(activation_op("relu", forward_activation<Activation::relu>));
-  ops.push_back(activation_op("tanh", forward_activation<Activation::tanh>));
-  ops.push_back(activation_op("sigmoid", forward_activation<Activation::sigmoid>));
-  ops.push_back(activation_op("silu", forward_activation<Activation::silu>));
+  ops.push_back(activation_op<Activation::relu>("relu"));
+  ops.push_back(activation_op<Activation::tanh>("tanh"));
+  ops.push_back(activation_op<Activation::sigmoid>("sigmoid"));
+  ops.push_back(activation_op<Activation::silu>("silu"));
   ops.push_back({.name = "gelu",
                  .inputs = {{"x"}},
                  .attrs = {{"approximate", std::string("none")}},
                  .outputs = {{"y"}},
                  .infer = infer_gelu,
                  .forward = forward_gelu,
-                 .cost = cost_activation});
+                 .cost = cost_activation,
+                 .vjp = vjp_gelu,
+                 .vjp_reads = {VjpReads::bits({0})},
+                 .differentiable = VjpReads::bits({0})});
 }
 
 }  // namespace pyseq

@@ -1,6 +1,9 @@
 // embedding: y[...] = scale * weight[ids[...]]. Reads a packed table as well, so that an embedding tied to an output
 // layer is stored once.
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include "base/bfloat16.h"
 #include "base/packing.h"
@@ -15,6 +18,7 @@ namespace {
 enum Input { kIds, kWeight };
 enum Attribute { kScale };
 constexpr std::int64_t kValuesPerChunk = 16384;
+constexpr std::int64_t kRowsPerChunk = 64;  // of the gradient
 
 void infer(const OpArgs& args, std::span<TensorType> outputs) {
   const Tensor& ids = args.inputs[kIds];
@@ -113,6 +117,43 @@ OpCost cost(const OpArgs& args, std::span<const TensorType> outputs) {
   return {flops, 2 * copied + bytes_of({DType::int64, args.inputs[kIds].shape()})};
 }
 
+// ---- vjp: every row of the table gets the sum of the gradients at its ids, in the order of their positions
+
+/// The positions of every id: those of id i are order[starts[i]] ... order[starts[i + 1] - 1], ascending.
+struct PositionsById {
+  std::vector<std::int64_t> starts, order;
+
+  PositionsById(std::span<const std::int64_t> ids, std::int64_t count)
+      : starts(static_cast<std::size_t>(count) + 1), order(ids.size()) {
+    for (const std::int64_t id : ids) ++starts[static_cast<std::size_t>(id) + 1];
+    std::partial_sum(starts.begin(), starts.end(), starts.begin());
+    std::vector<std::int64_t> next(starts.begin(), starts.end() - 1);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      order[static_cast<std::size_t>(next[static_cast<std::size_t>(ids[i])]++)] = static_cast<std::int64_t>(i);
+    }
+  }
+};
+
+void vjp(VjpCall& call) {
+  const auto ids = call.inputs[kIds].values<std::int64_t>();
+  Tensor& table = call.grad_inputs[kWeight];
+  const std::int64_t width = table.size(1);
+  const auto scale = static_cast<float>(call.attrs.real(kScale));
+  const PositionsById positions(ids, table.size(0));
+  const float* dy = call.grad_outputs[0].data<float>();
+  float* rows = table.mutable_data<float>();
+  parallel_for(table.size(0), kRowsPerChunk, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t id = begin; id < end; ++id) {
+      float* row = rows + id * width;
+      std::fill_n(row, width, 0.0F);
+      for (std::int64_t at = positions.starts[id]; at < positions.starts[id + 1]; ++at) {
+        const float* gradient = dy + positions.order[at] * width;
+        for (std::int64_t i = 0; i < width; ++i) row[i] += gradient[i] * scale;
+      }
+    }
+  });
+}
+
 }  // namespace
 
 void add_embedding_ops(std::vector<OpDef>& ops) {
@@ -122,7 +163,10 @@ void add_embedding_ops(std::vector<OpDef>& ops) {
                  .outputs = {{"y"}},
                  .infer = infer,
                  .forward = forward,
-                 .cost = cost});
+                 .cost = cost,
+                 .vjp = vjp,
+                 .vjp_reads = {VjpReads::bits({kIds})},
+                 .differentiable = VjpReads::bits({kWeight})});
 }
 
 }  // namespace pyseq

@@ -4,6 +4,7 @@
 #include "ops/checks.h"
 #include "ops/cost.h"
 #include "ops/families.h"
+#include "ops/gradients.h"
 #include "ops/product.h"
 #include "ops/unpacked_gemm.h"
 
@@ -79,6 +80,66 @@ OpCost cost(const OpArgs& args, std::span<const TensorType> outputs) {
   return elementwise_cost(args, outputs, 2 * in);
 }
 
+// ---- vjp: with z = x W^T + b and dz = dy f'(z): dx = dz W, dW = dz^T x, db = column sums of dz, dresidual = dy
+
+/// f'(z) dy. tanh, relu and sigmoid find f' in the output; other activations, and those below a residual, need z again.
+Tensor gradient_of_product(VjpCall& call, Activation activation) {
+  const Tensor& dy = call.grad_outputs[0];
+  if (activation == Activation::none) return dy;
+  const bool from_output = has_gradient_from_output(activation) && !call.has(kResidual);
+  Tensor z = call.outputs[0];
+  if (!from_output) {
+    z = Tensor::empty(DType::float32, dy.shape());
+    const Tensor& weight = call.inputs[kWeight];
+    unpacked_gemm({.m = dy.num_elements() / weight.size(0),
+                   .n = weight.size(0),
+                   .k = weight.size(1),
+                   .a = {call.inputs[kX].data<float>(), weight.size(1)},
+                   .b = {weight.data<float>(), weight.size(1), true},
+                   .epilogue = {.bias = call.has(kBias) ? call.inputs[kBias].data<float>() : nullptr},
+                   .c = z.mutable_data<float>(),
+                   .ldc = weight.size(0)},
+                  call.limits);
+  }
+  Tensor dz = Tensor::empty(DType::float32, dy.shape());
+  activation_gradient(activation, from_output, z, dy, dz);
+  return dz;
+}
+
+void vjp(VjpCall& call) {
+  const Tensor& weight = call.inputs[kWeight];
+  if (weight.is_packed()) {
+    throw UnsupportedError(std::string(call.label) + ": a packed weight has no gradient, expected a row-major one");
+  }
+  if (call.wants(kResidual)) call.grad_inputs[kResidual] = call.grad_outputs[0];
+  const Tensor dz = gradient_of_product(call, parse_activation(call.label, "activation", call.attrs.text(kActivation)));
+  const std::int64_t columns = weight.size(0), in = weight.size(1);
+  const std::int64_t rows = columns == 0 ? 0 : dz.num_elements() / columns;
+  if (call.wants(kX)) {
+    unpacked_gemm({.m = rows,
+                   .n = in,
+                   .k = columns,
+                   .a = {dz.data<float>(), columns},
+                   .b = {weight.data<float>(), in},
+                   .c = call.grad_inputs[kX].mutable_data<float>(),
+                   .ldc = in},
+                  call.limits);
+  }
+  if (call.wants(kWeight)) {
+    unpacked_gemm({.m = columns,
+                   .n = in,
+                   .k = rows,
+                   .a = {dz.data<float>(), columns, true},
+                   .b = {call.inputs[kX].data<float>(), in},
+                   .c = call.grad_inputs[kWeight].mutable_data<float>(),
+                   .ldc = in},
+                  call.limits);
+  }
+  if (call.wants(kBias)) {
+    sum_rows(dz.data<float>(), rows, columns, call.grad_inputs[kBias].mutable_data<float>(), call.scratch);
+  }
+}
+
 }  // namespace
 
 void add_linear_ops(std::vector<OpDef>& ops) {
@@ -91,7 +152,10 @@ void add_linear_ops(std::vector<OpDef>& ops) {
                  .outputs = {{"y"}},
                  .infer = infer,
                  .forward = forward,
-                 .cost = cost});
+                 .cost = cost,
+                 .vjp = vjp,
+                 .vjp_reads = {VjpReads::bits({kX, kWeight, kBias}), VjpReads::bits({0})},
+                 .differentiable = VjpReads::bits({kX, kWeight, kBias, kResidual})});
 }
 
 }  // namespace pyseq

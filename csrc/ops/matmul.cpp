@@ -5,6 +5,7 @@
 #include "ops/checks.h"
 #include "ops/cost.h"
 #include "ops/families.h"
+#include "ops/gradients.h"
 #include "ops/unpacked_gemm.h"
 
 namespace pyseq {
@@ -98,6 +99,62 @@ OpCost cost(const OpArgs& args, std::span<const TensorType> outputs) {
   return elementwise_cost(args, outputs, 2 * static_cast<double>(sizes_of(args).k));
 }
 
+// ---- vjp: with y = op(a) op(b), d op(a) = dy op(b)^T and d op(b) = op(a)^T dy
+
+/// One matrix of an operand, or its transpose.
+GemmOperand operand(const Tensor& tensor, bool transposed) {
+  return {tensor.data<float>(), tensor.size(-1), transposed};
+}
+
+/// c = a b for every matrix; an operand of two dimensions takes part in all products.
+void multiply_matrices(VjpCall& call, GemmOperand a, std::int64_t a_step, GemmOperand b, std::int64_t b_step,
+                       std::int64_t k, std::int64_t count, Tensor& c) {
+  const std::int64_t m = c.size(-2), n = c.size(-1);
+  unpacked_gemm({.m = m,
+                 .n = n,
+                 .k = k,
+                 .a = a,
+                 .b = b,
+                 .c = c.mutable_data<float>(),
+                 .ldc = n,
+                 .count = count,
+                 .a_step = a_step,
+                 .b_step = b_step,
+                 .c_step = m * n},
+                call.limits);
+}
+
+void vjp(VjpCall& call) {
+  const Tensor& a = call.inputs[kA];
+  const Tensor& b = call.inputs[kB];
+  const Tensor& dy = call.grad_outputs[0];
+  const Sizes sizes = sizes_of(call);
+  const bool ta = call.attrs.flag(kTransposeA), tb = call.attrs.flag(kTransposeB), one_b = b.rank() == 2;
+  const std::int64_t count = matrices_of(a);
+  const std::int64_t a_step = sizes.m * sizes.k, b_step = one_b ? 0 : sizes.k * sizes.n, y_step = sizes.m * sizes.n;
+  if (call.wants(kA)) {
+    Tensor& da = call.grad_inputs[kA];
+    if (ta) {
+      multiply_matrices(call, operand(b, tb), b_step, operand(dy, true), y_step, sizes.n, count, da);
+    } else {
+      multiply_matrices(call, operand(dy, false), y_step, operand(b, !tb), b_step, sizes.n, count, da);
+    }
+  }
+  if (!call.wants(kB)) return;
+  // Every matrix has a gradient of its own; those of one b for all of them are added up.
+  const bool add_up = one_b && count != 1;
+  Tensor each = call.grad_inputs[kB];
+  if (add_up) each = Tensor::empty(DType::float32, Shape{count, b.size(0), b.size(1)});
+  if (tb) {
+    multiply_matrices(call, operand(dy, true), y_step, operand(a, ta), a_step, sizes.m, count, each);
+  } else {
+    multiply_matrices(call, operand(a, !ta), a_step, operand(dy, false), y_step, sizes.m, count, each);
+  }
+  if (add_up) {
+    sum_rows(each.data<float>(), count, b.num_elements(), call.grad_inputs[kB].mutable_data<float>(), call.scratch);
+  }
+}
+
 }  // namespace
 
 void add_matmul_ops(std::vector<OpDef>& ops) {
@@ -107,7 +164,10 @@ void add_matmul_ops(std::vector<OpDef>& ops) {
                  .outputs = {{"y"}},
                  .infer = infer,
                  .forward = forward,
-                 .cost = cost});
+                 .cost = cost,
+                 .vjp = vjp,
+                 .vjp_reads = {VjpReads::bits({kA, kB})},
+                 .differentiable = VjpReads::bits({kA, kB})});
 }
 
 }  // namespace pyseq

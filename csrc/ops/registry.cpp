@@ -115,6 +115,38 @@ std::vector<Tensor> allocate_outputs(const OpDef& op, std::span<const TensorType
   return outputs;
 }
 
+void check_grad_outputs(const OpDef& op, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
+                        std::string_view label) {
+  if (outputs.size() != op.outputs.size() || gradients.size() != op.outputs.size()) {
+    throw ValueError(std::string(label) + ": got " + std::to_string(gradients.size()) + " gradients, expected " +
+                     std::to_string(op.outputs.size()) + " (one per output)");
+  }
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    if (!gradients[i].defined()) continue;
+    const std::string name = "gradient of " + std::string(op.outputs[i].name);
+    if (!outputs[i].defined()) throw ValueError(std::string(label) + ": " + name + ": the output was not computed");
+    check_dtype(label, name, gradients[i], DType::float32);
+    if (!(gradients[i].shape() == outputs[i].shape())) {
+      throw_shape(label, name, "shape " + gradients[i].shape().to_string(),
+                  "the shape of the output " + outputs[i].shape().to_string());
+    }
+  }
+}
+
+std::vector<Tensor> allocate_gradients(const OpDef& op, std::span<const Tensor> inputs, std::span<const bool> wanted,
+                                       std::string_view label) {
+  std::vector<Tensor> gradients(inputs.size());
+  for (std::size_t i = 0; i < inputs.size() && i < wanted.size(); ++i) {
+    if (!wanted[i] || !inputs[i].defined()) continue;
+    if ((op.differentiable >> i & 1) == 0) {
+      throw UnsupportedError(std::string(label) + ": " + std::string(op.name) + " has no gradient with respect to " +
+                             std::string(op.inputs[i].name));
+    }
+    gradients[i] = Tensor::empty(inputs[i].dtype(), inputs[i].shape());
+  }
+  return gradients;
+}
+
 /// This thread's scratch memory, cleared when the call ends, whether it throws or not.
 class EagerScratch {
  public:
@@ -224,6 +256,29 @@ std::vector<Tensor> run_op(const OpDef& op, std::span<const Tensor> inputs, std:
   std::vector<Tensor> outputs = allocate_outputs(op, types, want_optional);
   forward_op(op, args, outputs, limits);
   return outputs;
+}
+
+std::vector<Tensor> run_vjp(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs,
+                            std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
+                            std::span<const bool> wanted, const RunLimits& limits, std::string_view label) {
+  if (label.empty()) label = op.name;
+  limits.check();
+  if (op.vjp == nullptr) throw UnsupportedError(std::string(label) + ": " + std::string(op.name) + " has no gradient");
+  check_grad_outputs(op, outputs, grad_outputs, label);
+  const std::vector<Tensor> complete = complete_inputs(op, inputs, label);
+  std::vector<Tensor> gradients = allocate_gradients(op, complete, wanted, label);
+  const bool is_zero =
+      std::none_of(grad_outputs.begin(), grad_outputs.end(), [](const Tensor& g) { return g.defined(); });
+  if (is_zero) {
+    for (Tensor& gradient : gradients) {
+      if (gradient.defined()) gradient = Tensor::zeros(gradient.dtype(), gradient.shape());
+    }
+    return gradients;
+  }
+  EagerScratch scratch;
+  VjpCall call{{label, complete, {}, attrs}, outputs, grad_outputs, gradients, scratch.arena(), limits};
+  op.vjp(call);
+  return gradients;
 }
 
 }  // namespace pyseq

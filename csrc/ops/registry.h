@@ -1,9 +1,10 @@
 // The op registry. An op is coarse (a whole LSTM layer, a whole attention) and registered once: name, inputs,
-// attributes, shape rule, forward, cost. Programs, eager Python calls, tests, benchmarks and the documentation all read
-// the same entry.
+// attributes, shape rule, forward, cost, vjp. Programs, eager Python calls, tests, benchmarks and the documentation all
+// read the same entry.
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -81,6 +82,31 @@ struct OpCall : OpArgs {
   const RunLimits& limits;
 };
 
+/// What a vjp (vector-Jacobian product) sees: the forward call, the gradients of its outputs, and where those of its
+/// inputs go. Operands that OpDef::vjp_reads leaves out have a shape but no data.
+struct VjpCall : OpArgs {
+  std::span<const Tensor> outputs;       // of the forward call; an optional one that was not computed is undefined
+  std::span<const Tensor> grad_outputs;  // like outputs; undefined: zero. At least one is defined
+  std::span<Tensor> grad_inputs;         // like inputs; undefined: not wanted. Each is written whole, or replaced
+  Arena& scratch;
+  const RunLimits& limits;
+
+  bool wants(int input) const { return grad_inputs[input].defined(); }
+};
+
+/// Operands that a vjp reads, a bit for each by its position; a tape keeps no others. An optional output that is read
+/// is computed whenever a tape records.
+struct VjpReads {
+  std::uint32_t inputs = 0;
+  std::uint32_t outputs = 0;
+
+  static constexpr std::uint32_t bits(std::initializer_list<int> positions) {
+    std::uint32_t set = 0;
+    for (const int position : positions) set |= std::uint32_t{1} << position;
+    return set;
+  }
+};
+
 struct OpCost {
   double flops = 0;  // multiply and add count as two
   double bytes = 0;  // read and written once
@@ -96,6 +122,11 @@ struct OpDef {
   /// Computes. infer has passed. Values that index (tokens, positions, lengths) are checked here.
   void (*forward)(OpCall& call) = nullptr;
   OpCost (*cost)(const OpArgs& args, std::span<const TensorType> outputs) = nullptr;
+  /// Gradients of the inputs from those of the outputs; null: the op has none.
+  void (*vjp)(VjpCall& call) = nullptr;
+  VjpReads vjp_reads = {};
+  /// Inputs with a gradient, a bit for each by its position.
+  std::uint32_t differentiable = 0;
 };
 
 /// All ops, by name in alphabetical order.
@@ -129,5 +160,13 @@ void forward_op(const OpDef& op, const OpArgs& args, std::span<Tensor> outputs, 
 std::vector<Tensor> run_op(const OpDef& op, std::span<const Tensor> inputs, std::span<KvCache* const> caches,
                            const Attrs& attrs, std::span<const bool> want_optional, const RunLimits& limits,
                            std::string_view label = {});
+
+/// Gradients of the inputs that `wanted` has a flag for; the others are undefined. `inputs` and `outputs` are those of
+/// the forward call (see VjpReads), `grad_outputs` is like outputs with undefined tensors for zero.
+/// UnsupportedError: the op has no vjp, or a wanted input has no gradient. ShapeError, DTypeError: a gradient does not
+/// fit its output.
+std::vector<Tensor> run_vjp(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs,
+                            std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
+                            std::span<const bool> wanted, const RunLimits& limits, std::string_view label = {});
 
 }  // namespace pyseq

@@ -20,6 +20,15 @@ struct ActivationF32 {
   Activation activation;
   float* y;
 };
+/// dx = dy f'(x), where `values` are x, or with `from_output` f(x) (relu, tanh and sigmoid alone); dx may equal dy.
+struct ActivationGradientF32 {
+  std::int64_t n;
+  const float* values;
+  const float* dy;
+  Activation activation;
+  bool from_output;
+  float* dx;
+};
 /// Functions with up to two parameters.
 enum class Function : std::int32_t { exp, log, sqrt, negative, softplus, elu, leaky_relu, clip };
 struct FunctionF32 {
@@ -38,15 +47,16 @@ struct BinaryF32 {
 };
 
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
-#define PYSEQ_POINTWISE_KERNELS(X) \
-  X(activation_f32, ActivationF32) \
-  X(exp_f32, PointwiseF32)         \
-  X(log_f32, PointwiseF32)         \
-  X(erf_f32, PointwiseF32)         \
-  X(function_f32, FunctionF32)     \
-  X(add_f32, BinaryF32)            \
-  X(subtract_f32, BinaryF32)       \
-  X(multiply_f32, BinaryF32)       \
+#define PYSEQ_POINTWISE_KERNELS(X)                  \
+  X(activation_f32, ActivationF32)                  \
+  X(activation_gradient_f32, ActivationGradientF32) \
+  X(exp_f32, PointwiseF32)                          \
+  X(log_f32, PointwiseF32)                          \
+  X(erf_f32, PointwiseF32)                          \
+  X(function_f32, FunctionF32)                      \
+  X(add_f32, BinaryF32)                             \
+  X(subtract_f32, BinaryF32)                        \
+  X(multiply_f32, BinaryF32)                        \
   X(divide_f32, BinaryF32)
 
 struct PointwiseKernels {

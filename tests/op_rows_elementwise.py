@@ -53,7 +53,10 @@ ADD_INTEGER = OpRow(
 def positive(name: str, judge: Callable[..., Any]) -> OpRow:
     return OpRow(
         name=name,
-        cases=[OpCase(lambda rng, batch, time: {"x": np.exp(normal(rng, batch, time, 19) * np.float32(9))})],
+        cases=[
+            OpCase(lambda rng, batch, time: {"x": np.exp(normal(rng, batch, time, 19) * np.float32(9))}, smooth=False),
+            OpCase(lambda rng, batch, time: {"x": np.exp(normal(rng, batch, time, 19))}),
+        ],
         reference=judge,
         errors=[OpError(as_float64("x"), pyseq.DTypeError, f"{name}: x .*float64.*float32")],
     )

@@ -161,7 +161,7 @@ def test_schemas_describe_every_op() -> None:
     assert linear["inputs"][2]["kind"] == "optional"
     assert linear["attrs"] == [{"name": "activation", "type": "str", "default": "none", "required": False}]
     attention = schemas["attention"]
-    assert attention["outputs"][1] == {"name": "weights", "optional": True}
+    assert attention["outputs"][1] == {"name": "weights", "optional": True, "differentiable": False}
     heads = attention["attrs"][0]
     assert (heads["name"], heads["type"], heads["required"], heads["default"]) == ("num_heads", "int", True, None)
     assert [i["kind"] for i in schemas["cached_attention"]["inputs"]].count("cache") == 1

@@ -95,7 +95,8 @@ py::dict schema(const OpDef& op) {
                           "default"_a = default_value, "required"_a = attr.required));
   }
   for (const OutputDef& output : op.outputs) {
-    outputs.append(py::dict("name"_a = output.name, "optional"_a = output.optional));
+    outputs.append(
+        py::dict("name"_a = output.name, "optional"_a = output.optional, "differentiable"_a = output.differentiable));
   }
   py::list differentiable;
   for (std::size_t i = 0; i < op.inputs.size(); ++i) {

@@ -266,7 +266,7 @@ void add_attention_ops(std::vector<OpDef>& ops) {
                            {"num_kv_heads", std::int64_t{0}},
                            {"window", std::int64_t{0}},
                            {"weight_heads", std::vector<std::int64_t>{}}},
-                 .outputs = {{"y"}, {.name = "weights", .optional = true}},
+                 .outputs = {{"y"}, {.name = "weights", .optional = true, .differentiable = false}},
                  .infer = infer_attention,
                  .forward = forward_attention,
                  .cost = cost_attention});

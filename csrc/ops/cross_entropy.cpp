@@ -6,6 +6,7 @@
 #include "ops/checks.h"
 #include "ops/cost.h"
 #include "ops/families.h"
+#include "ops/gradients.h"
 
 namespace pyseq {
 namespace {
@@ -81,16 +82,23 @@ OpCost cost(const OpArgs& args, std::span<const TensorType> outputs) {
   return {25.0 * static_cast<double>(args.inputs[kLogits].num_elements()), bytes_moved(args, outputs)};
 }
 
+void vjp(VjpCall& call) {
+  scale_rows(call.outputs[kGradient], call.grad_outputs[kLoss], call.grad_inputs[kLogits]);
+}
+
 }  // namespace
 
 void add_loss_ops(std::vector<OpDef>& ops) {
   ops.push_back({.name = "cross_entropy",
                  .inputs = {{"logits"}, {"targets"}, {"weight", InputKind::optional}},
                  .attrs = {{"ignore_index", std::int64_t{-100}}, {"label_smoothing", 0.0}},
-                 .outputs = {{"loss"}, {.name = "gradient", .optional = true}},
+                 .outputs = {{"loss"}, {.name = "gradient", .optional = true, .differentiable = false}},
                  .infer = infer,
                  .forward = forward,
-                 .cost = cost});
+                 .cost = cost,
+                 .vjp = vjp,
+                 .vjp_reads = {0, VjpReads::bits({kGradient})},
+                 .differentiable = VjpReads::bits({kLogits})});
 }
 
 }  // namespace pyseq

@@ -9,6 +9,7 @@
 #include "ops/checks.h"
 #include "ops/cost.h"
 #include "ops/families.h"
+#include "ops/gradients.h"
 
 namespace pyseq {
 namespace {
@@ -278,6 +279,10 @@ OpCost cost(const OpArgs& args, std::span<const TensorType> outputs) {
           bytes_moved(args, outputs) + bytes_of(outputs[kGradient])};
 }
 
+void vjp(VjpCall& call) {
+  scale_rows(call.outputs[kGradient], call.grad_outputs[kLoss], call.grad_inputs[kLogits]);
+}
+
 }  // namespace
 
 void add_ctc_ops(std::vector<OpDef>& ops) {
@@ -285,10 +290,13 @@ void add_ctc_ops(std::vector<OpDef>& ops) {
       {.name = "ctc_loss",
        .inputs = {{"logits"}, {"targets"}, {"lengths", InputKind::optional}, {"target_lengths", InputKind::optional}},
        .attrs = {{"blank", std::int64_t{0}}, {"zero_infinity", false}},
-       .outputs = {{"loss"}, {"gradient", true}},
+       .outputs = {{"loss"}, {.name = "gradient", .optional = true, .differentiable = false}},
        .infer = infer,
        .forward = forward,
-       .cost = cost});
+       .cost = cost,
+       .vjp = vjp,
+       .vjp_reads = {0, VjpReads::bits({kGradient})},
+       .differentiable = VjpReads::bits({kLogits})});
 }
 
 }  // namespace pyseq

@@ -2,7 +2,6 @@
 // layer is stored once.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <vector>
 
 #include "base/bfloat16.h"
@@ -11,6 +10,7 @@
 #include "ops/checks.h"
 #include "ops/cost.h"
 #include "ops/families.h"
+#include "ops/gradients.h"
 
 namespace pyseq {
 namespace {
@@ -18,7 +18,6 @@ namespace {
 enum Input { kIds, kWeight };
 enum Attribute { kScale };
 constexpr std::int64_t kValuesPerChunk = 16384;
-constexpr std::int64_t kRowsPerChunk = 64;  // of the gradient
 
 void infer(const OpArgs& args, std::span<TensorType> outputs) {
   const Tensor& ids = args.inputs[kIds];
@@ -119,38 +118,15 @@ OpCost cost(const OpArgs& args, std::span<const TensorType> outputs) {
 
 // ---- vjp: every row of the table gets the sum of the gradients at its ids, in the order of their positions
 
-/// The positions of every id: those of id i are order[starts[i]] ... order[starts[i + 1] - 1], ascending.
-struct PositionsById {
-  std::vector<std::int64_t> starts, order;
-
-  PositionsById(std::span<const std::int64_t> ids, std::int64_t count)
-      : starts(static_cast<std::size_t>(count) + 1), order(ids.size()) {
-    for (const std::int64_t id : ids) ++starts[static_cast<std::size_t>(id) + 1];
-    std::partial_sum(starts.begin(), starts.end(), starts.begin());
-    std::vector<std::int64_t> next(starts.begin(), starts.end() - 1);
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      order[static_cast<std::size_t>(next[static_cast<std::size_t>(ids[i])]++)] = static_cast<std::int64_t>(i);
-    }
-  }
-};
-
 void vjp(VjpCall& call) {
-  const auto ids = call.inputs[kIds].values<std::int64_t>();
   Tensor& table = call.grad_inputs[kWeight];
-  const std::int64_t width = table.size(1);
   const auto scale = static_cast<float>(call.attrs.real(kScale));
-  const PositionsById positions(ids, table.size(0));
-  const float* dy = call.grad_outputs[0].data<float>();
+  const std::int64_t count = table.size(0), width = table.size(1);
   float* rows = table.mutable_data<float>();
-  parallel_for(table.size(0), kRowsPerChunk, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t id = begin; id < end; ++id) {
-      float* row = rows + id * width;
-      std::fill_n(row, width, 0.0F);
-      for (std::int64_t at = positions.starts[id]; at < positions.starts[id + 1]; ++at) {
-        const float* gradient = dy + positions.order[at] * width;
-        for (std::int64_t i = 0; i < width; ++i) row[i] += gradient[i] * scale;
-      }
-    }
+  sum_rows_by_id(call.grad_outputs[0].data<float>(), call.inputs[kIds].values<std::int64_t>(), count, width, rows);
+  if (scale == 1.0F) return;
+  parallel_for(count, kValuesPerChunk / (width + 1) + 1, [&](std::int64_t begin, std::int64_t end) {
+    std::transform(rows + begin * width, rows + end * width, rows + begin * width, [=](float v) { return v * scale; });
   });
 }
 

@@ -38,17 +38,49 @@ void infer_clip(const OpArgs& args, std::span<TensorType> outputs) {
   }
 }
 
+/// Attribute `index`, or 0 where the function has none.
+float parameter(const OpArgs& args, int index) {
+  const bool known = static_cast<std::size_t>(index) < args.attrs.values().size();
+  return known ? static_cast<float>(args.attrs.real(index)) : 0.0F;
+}
+
 template <Function function>
 void forward(OpCall& call) {
-  const std::size_t count = call.attrs.values().size();
-  const float first = count > 0 ? static_cast<float>(call.attrs.real(0)) : 0.0F;
-  const float second = count > 1 ? static_cast<float>(call.attrs.real(1)) : 0.0F;
+  const float first = parameter(call, 0), second = parameter(call, 1);
   const float* x = call.inputs[0].data<float>();
   float* y = call.outputs[0].mutable_data<float>();
   parallel_for(call.inputs[0].num_elements(), kGrain, [&](std::int64_t begin, std::int64_t end) {
     const FunctionF32 block{
         .n = end - begin, .x = x + begin, .function = function, .first = first, .second = second, .y = y + begin};
     kernels().function_f32(&block);
+  });
+}
+
+/// What the gradient is told from: y, x or nothing but dy.
+constexpr bool reads_output(Function function) {
+  return function == Function::exp || function == Function::sqrt;
+}
+constexpr bool reads_input(Function function) {
+  return !reads_output(function) && function != Function::negative;
+}
+
+template <Function function>
+void vjp(VjpCall& call) {
+  const float first = parameter(call, 0), second = parameter(call, 1);
+  const float* values = nullptr;
+  if (reads_output(function)) values = call.outputs[0].data<float>();
+  if (reads_input(function)) values = call.inputs[0].data<float>();
+  const float* dy = call.grad_outputs[0].data<float>();
+  float* dx = call.grad_inputs[0].mutable_data<float>();
+  parallel_for(call.grad_outputs[0].num_elements(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    const FunctionGradientF32 block{.n = end - begin,
+                                    .values = values == nullptr ? nullptr : values + begin,
+                                    .dy = dy + begin,
+                                    .function = function,
+                                    .first = first,
+                                    .second = second,
+                                    .dx = dx + begin};
+    kernels().function_gradient_f32(&block);
   });
 }
 
@@ -65,13 +97,17 @@ using Cost = OpCost (*)(const OpArgs&, std::span<const TensorType>);
 
 template <Function function>
 OpDef function_op(std::string_view name, Cost cost, std::vector<AttrDef> attrs = {}, Infer infer_op = infer) {
-  return {.name = name,
-          .inputs = {{"x"}},
-          .attrs = std::move(attrs),
-          .outputs = {{"y"}},
-          .infer = infer_op,
-          .forward = forward<function>,
-          .cost = cost};
+  return {
+      .name = name,
+      .inputs = {{"x"}},
+      .attrs = std::move(attrs),
+      .outputs = {{"y"}},
+      .infer = infer_op,
+      .forward = forward<function>,
+      .cost = cost,
+      .vjp = vjp<function>,
+      .vjp_reads = {reads_input(function) ? VjpReads::bits({0}) : 0, reads_output(function) ? VjpReads::bits({0}) : 0},
+      .differentiable = VjpReads::bits({0})};
 }
 
 }  // namespace

@@ -1,12 +1,14 @@
 // sinusoidal_positions and learned_positions: y[b, t] = x[b, t] + row of position start + offset[b] + t.
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "base/threads.h"
 #include "kernels/dispatch.h"
 #include "ops/checks.h"
 #include "ops/cost.h"
 #include "ops/families.h"
+#include "ops/gradients.h"
 #include "ops/sinusoid_table.h"
 
 namespace pyseq {
@@ -122,6 +124,10 @@ void forward_sinusoidal(OpCall& call) {
   });
 }
 
+void vjp_sinusoidal(VjpCall& call) {
+  call.grad_inputs[0] = call.grad_outputs[0];
+}
+
 // ---- learned_positions
 
 enum LearnedInput { kX, kWeight, kLearnedOffset };
@@ -162,6 +168,20 @@ void forward_learned(OpCall& call) {
   });
 }
 
+void vjp_learned(VjpCall& call) {
+  const Tensor& dy = call.grad_outputs[0];
+  if (call.wants(kX)) call.grad_inputs[kX] = dy;
+  if (!call.wants(kWeight)) return;
+  const std::int64_t batch = dy.size(0), time = dy.size(1);
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(batch * time));
+  for (std::int64_t row = 0; row < batch; ++row) {
+    const std::int64_t first = call.attrs.integer(0) + offset_of(call, kLearnedOffset, row);
+    for (std::int64_t t = 0; t < time; ++t) positions[static_cast<std::size_t>(row * time + t)] = first + t;
+  }
+  Tensor& table = call.grad_inputs[kWeight];
+  sum_rows_by_id(dy.data<float>(), positions, table.size(0), table.size(1), table.mutable_data<float>());
+}
+
 }  // namespace
 
 void add_position_ops(std::vector<OpDef>& ops) {
@@ -174,14 +194,19 @@ void add_position_ops(std::vector<OpDef>& ops) {
                  .outputs = {{"y"}},
                  .infer = infer_sinusoidal,
                  .forward = forward_sinusoidal,
-                 .cost = cost});
+                 .cost = cost,
+                 .vjp = vjp_sinusoidal,
+                 .differentiable = VjpReads::bits({0})});
   ops.push_back({.name = "learned_positions",
                  .inputs = {{"x"}, {"weight"}, {"offset", InputKind::optional}},
                  .attrs = {{"start", std::int64_t{0}}},
                  .outputs = {{"y"}},
                  .infer = infer_learned,
                  .forward = forward_learned,
-                 .cost = cost});
+                 .cost = cost,
+                 .vjp = vjp_learned,
+                 .vjp_reads = {VjpReads::bits({kLearnedOffset})},
+                 .differentiable = VjpReads::bits({kX, kWeight})});
 }
 
 }  // namespace pyseq

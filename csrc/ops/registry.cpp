@@ -124,6 +124,10 @@ void check_grad_outputs(const OpDef& op, std::span<const Tensor> outputs, std::s
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (!gradients[i].defined()) continue;
     const std::string name = "gradient of " + std::string(op.outputs[i].name);
+    if (!op.outputs[i].differentiable) {
+      throw UnsupportedError(std::string(label) + ": " + std::string(op.outputs[i].name) +
+                             " is not differentiable (detach() it where it is used)");
+    }
     if (!outputs[i].defined()) throw ValueError(std::string(label) + ": " + name + ": the output was not computed");
     check_dtype(label, name, gradients[i], DType::float32);
     if (!(gradients[i].shape() == outputs[i].shape())) {

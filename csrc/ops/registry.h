@@ -58,7 +58,8 @@ struct InputDef {
 
 struct OutputDef {
   std::string_view name;
-  bool optional = false;  // computed only when asked for (attention weights)
+  bool optional = false;       // computed only when asked for (attention weights)
+  bool differentiable = true;  // whether the vjp takes a gradient of it
 };
 
 struct TensorType {
@@ -122,7 +123,7 @@ struct OpDef {
   /// Computes. infer has passed. Values that index (tokens, positions, lengths) are checked here.
   void (*forward)(OpCall& call) = nullptr;
   OpCost (*cost)(const OpArgs& args, std::span<const TensorType> outputs) = nullptr;
-  /// Gradients of the inputs from those of the outputs; null: the op has none.
+  /// Gradients of the inputs from those of the outputs; null: the op has none. Only differentiable outputs have some.
   void (*vjp)(VjpCall& call) = nullptr;
   VjpReads vjp_reads = {};
   /// Inputs with a gradient, a bit for each by its position.
@@ -163,7 +164,8 @@ std::vector<Tensor> run_op(const OpDef& op, std::span<const Tensor> inputs, std:
 
 /// Gradients of the inputs that `wanted` has a flag for; the others are undefined. `inputs` and `outputs` are those of
 /// the forward call (see VjpReads), `grad_outputs` is like outputs with undefined tensors for zero.
-/// UnsupportedError: the op has no vjp, or a wanted input has no gradient. ShapeError, DTypeError: a gradient does not
+/// UnsupportedError: the op has no vjp, a wanted input has no gradient, or an output that is not differentiable has
+/// one. ShapeError, DTypeError: a gradient does not
 /// fit its output.
 std::vector<Tensor> run_vjp(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs,
                             std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,

@@ -84,20 +84,21 @@ std::int64_t first_position(const OpArgs& args, std::int64_t row) {
   return start + offset;
 }
 
-/// One head: pairs (a, b) -> (a cos - b sin, a sin + b cos). `waves` is dims / 2 sines, then as many cosines.
-void turn(const Rotation& rotation, const float* waves, const float* x, float* y) {
+/// One head: pairs (a, b) -> (a cos - b sin, a sin + b cos). `waves` is dims / 2 sines, then as many cosines;
+/// `direction` -1 turns back.
+void turn(const Rotation& rotation, float direction, const float* waves, const float* x, float* y) {
   const std::int64_t half = rotation.dims / 2;
   const std::int64_t step = rotation.split ? 1 : 2, partner = rotation.split ? half : 1;
   for (std::int64_t i = 0; i < half; ++i) {
-    const float a = x[i * step], b = x[i * step + partner], sine = waves[i], cosine = waves[half + i];
+    const float a = x[i * step], b = x[i * step + partner], sine = direction * waves[i], cosine = waves[half + i];
     y[i * step] = a * cosine - b * sine;
     y[i * step + partner] = a * sine + b * cosine;
   }
   std::copy(x + rotation.dims, x + rotation.head_dim, y + rotation.dims);
 }
 
-void forward_rotary(OpCall& call) {
-  const Tensor& x = call.inputs[kX];
+/// y = x turned by the angles of its positions (direction 1), or turned back (-1).
+void turn_all(const OpArgs& call, float direction, const Tensor& x, Tensor& turned) {
   const std::int64_t batch = x.size(0), time = x.size(1), width = x.size(2);
   std::int64_t last = 0;
   for (std::int64_t row = 0; row < batch; ++row) last = std::max(last, first_position(call, row) + time);
@@ -106,7 +107,7 @@ void forward_rotary(OpCall& call) {
   const auto table = sinusoid_table(rotation.table, last);
   const std::int64_t in_table = static_cast<std::int64_t>(table->size()) / rotation.dims;
   const float* in = x.data<float>();
-  float* y = call.outputs[0].mutable_data<float>();
+  float* y = turned.mutable_data<float>();
   parallel_for(batch * time, kValuesPerChunk / width + 1, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> beyond(static_cast<std::size_t>(rotation.dims));
     for (std::int64_t step = begin; step < end; ++step) {
@@ -119,10 +120,17 @@ void forward_rotary(OpCall& call) {
       }
       for (std::int64_t head = 0; head < rotation.heads; ++head) {
         const std::int64_t at = step * width + head * rotation.head_dim;
-        turn(rotation, waves, in + at, y + at);
+        turn(rotation, direction, waves, in + at, y + at);
       }
     }
   });
+}
+
+void forward_rotary(OpCall& call) {
+  turn_all(call, 1.0F, call.inputs[kX], call.outputs[0]);
+}
+void vjp_rotary(VjpCall& call) {
+  turn_all(call, -1.0F, call.grad_outputs[0], call.grad_inputs[kX]);
 }
 
 OpCost cost_rotary(const OpArgs& args, std::span<const TensorType> outputs) {
@@ -142,7 +150,10 @@ void add_rotary_ops(std::vector<OpDef>& ops) {
                  .outputs = {{"y"}},
                  .infer = infer_rotary,
                  .forward = forward_rotary,
-                 .cost = cost_rotary});
+                 .cost = cost_rotary,
+                 .vjp = vjp_rotary,
+                 .vjp_reads = {VjpReads::bits({kOffset})},
+                 .differentiable = VjpReads::bits({kX})});
 }
 
 }  // namespace pyseq

@@ -1,10 +1,12 @@
 // Moving values around: concat, slice and gather_rows. They take every element type.
+#include <algorithm>
 #include <cstring>
 
 #include "base/threads.h"
 #include "ops/checks.h"
 #include "ops/cost.h"
 #include "ops/families.h"
+#include "ops/gradients.h"
 
 namespace pyseq {
 namespace {
@@ -67,6 +69,19 @@ void forward_concat(OpCall& call) {
   });
 }
 
+void vjp_concat(VjpCall& call) {
+  const Tensor& dy = call.grad_outputs[0];
+  const std::int64_t width = dy.size(-1), rows = product(dy.shape().begin(), dy.shape().end() - 1);
+  const float* from = dy.data<float>();
+  for (int input = 0; input < 2; ++input) {
+    if (!call.wants(input)) continue;
+    const std::int64_t begin = input == 0 ? 0 : call.inputs[0].size(-1), count = call.inputs[input].size(-1);
+    float* to = call.grad_inputs[input].mutable_data<float>();
+    parallel_copies(rows, count * static_cast<std::int64_t>(sizeof(float)),
+                    [&](std::int64_t row) { std::copy_n(from + row * width + begin, count, to + row * count); });
+  }
+}
+
 // ---- slice: x[begin:end] along one axis, 0 <= begin <= end <= size
 
 enum SliceAttribute { kAxis, kBegin, kEnd };
@@ -108,6 +123,22 @@ void forward_slice(OpCall& call) {
   });
 }
 
+void vjp_slice(VjpCall& call) {
+  Tensor& dx = call.grad_inputs[0];
+  const int axis = slice_axis(call);
+  const std::int64_t inner = product(dx.shape().begin() + axis + 1, dx.shape().end());
+  const std::int64_t before = call.attrs.integer(kBegin) * inner, length = call.grad_outputs[0].size(axis) * inner;
+  const std::int64_t stride = dx.size(axis) * inner;
+  const float* from = call.grad_outputs[0].data<float>();
+  float* to = dx.mutable_data<float>();
+  parallel_copies(product(dx.shape().begin(), dx.shape().begin() + axis),
+                  stride * static_cast<std::int64_t>(sizeof(float)), [&](std::int64_t row) {
+                    float* begin = std::fill_n(to + row * stride, before, 0.0F);
+                    float* end = std::copy_n(from + row * length, length, begin);
+                    std::fill(end, to + (row + 1) * stride, 0.0F);
+                  });
+}
+
 // ---- gather_rows: y[r] = x[rows[r]]
 
 void infer_gather_rows(const OpArgs& args, std::span<TensorType> outputs) {
@@ -130,6 +161,12 @@ void forward_gather_rows(OpCall& call) {
                   [&](std::int64_t row) { std::memcpy(y + row * bytes, bytes_in(x) + rows[row] * bytes, bytes); });
 }
 
+void vjp_gather_rows(VjpCall& call) {
+  Tensor& dx = call.grad_inputs[0];
+  sum_rows_by_id(call.grad_outputs[0].data<float>(), call.inputs[1].values<std::int64_t>(), dx.size(0),
+                 product(dx.shape().begin() + 1, dx.shape().end()), dx.mutable_data<float>());
+}
+
 }  // namespace
 
 void add_structure_ops(std::vector<OpDef>& ops) {
@@ -139,7 +176,9 @@ void add_structure_ops(std::vector<OpDef>& ops) {
                  .outputs = {{"y"}},
                  .infer = infer_concat,
                  .forward = forward_concat,
-                 .cost = cost_of_copy});
+                 .cost = cost_of_copy,
+                 .vjp = vjp_concat,
+                 .differentiable = VjpReads::bits({0, 1})});
   ops.push_back({.name = "slice",
                  .inputs = {{"x"}},
                  .attrs = {{.name = "axis", .default_value = std::int64_t{0}, .required = true},
@@ -148,14 +187,19 @@ void add_structure_ops(std::vector<OpDef>& ops) {
                  .outputs = {{"y"}},
                  .infer = infer_slice,
                  .forward = forward_slice,
-                 .cost = cost_of_copy});
+                 .cost = cost_of_copy,
+                 .vjp = vjp_slice,
+                 .differentiable = VjpReads::bits({0})});
   ops.push_back({.name = "gather_rows",
                  .inputs = {{"x"}, {"rows"}},
                  .attrs = {},
                  .outputs = {{"y"}},
                  .infer = infer_gather_rows,
                  .forward = forward_gather_rows,
-                 .cost = cost_of_copy});
+                 .cost = cost_of_copy,
+                 .vjp = vjp_gather_rows,
+                 .vjp_reads = {VjpReads::bits({1})},
+                 .differentiable = VjpReads::bits({0})});
 }
 
 }  // namespace pyseq

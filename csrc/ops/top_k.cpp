@@ -1,4 +1,6 @@
 // top_k and argmax over the last dimension.
+#include <algorithm>
+
 #include "base/threads.h"
 #include "kernels/dispatch.h"
 #include "ops/checks.h"
@@ -66,6 +68,21 @@ OpCost cost(const OpArgs& args, std::span<const TensorType> outputs) {
   return {static_cast<double>(args.inputs[0].num_elements()), bytes_moved(args, outputs)};
 }
 
+/// dx is dy where the largest values stand, else 0.
+void vjp_top_k(VjpCall& call) {
+  Tensor& dx = call.grad_inputs[0];
+  const std::int64_t columns = dx.size(-1), k = call.attrs.integer(0);
+  const std::int64_t* indices = call.outputs[1].data<std::int64_t>();
+  const float* dy = call.grad_outputs[0].data<float>();
+  float* out = dx.mutable_data<float>();
+  parallel_for(dx.num_elements() / columns, kValuesPerChunk / columns + 1, [&](std::int64_t begin, std::int64_t end) {
+    std::fill(out + begin * columns, out + end * columns, 0.0F);
+    for (std::int64_t row = begin; row < end; ++row) {
+      for (std::int64_t i = row * k; i < (row + 1) * k; ++i) out[row * columns + indices[i]] = dy[i];
+    }
+  });
+}
+
 }  // namespace
 
 void add_top_k_ops(std::vector<OpDef>& ops) {
@@ -75,7 +92,10 @@ void add_top_k_ops(std::vector<OpDef>& ops) {
                  .outputs = {{"values"}, {"indices"}},
                  .infer = infer_top_k,
                  .forward = forward_top_k,
-                 .cost = cost});
+                 .cost = cost,
+                 .vjp = vjp_top_k,
+                 .vjp_reads = {0, VjpReads::bits({1})},
+                 .differentiable = VjpReads::bits({0})});
   ops.push_back({.name = "argmax",
                  .inputs = {{"x"}},
                  .attrs = {},

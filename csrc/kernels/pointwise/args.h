@@ -38,6 +38,15 @@ struct FunctionF32 {
   float first, second;  // elu: alpha; leaky_relu: slope; clip: lower and upper bound
   float* y;
 };
+/// dx = dy f'(x), where `values` are f(x) for exp and sqrt, else x; null for negative. dx may equal dy.
+struct FunctionGradientF32 {
+  std::int64_t n;
+  const float* values;
+  const float* dy;
+  Function function;
+  float first, second;  // as in FunctionF32
+  float* dx;
+};
 /// y[i] = a[i] + b[i mod period] (or -, *, /): period == n adds element by element, smaller ones broadcast a row.
 struct BinaryF32 {
   std::int64_t n, period;
@@ -54,6 +63,7 @@ struct BinaryF32 {
   X(log_f32, PointwiseF32)                          \
   X(erf_f32, PointwiseF32)                          \
   X(function_f32, FunctionF32)                      \
+  X(function_gradient_f32, FunctionGradientF32)     \
   X(add_f32, BinaryF32)                             \
   X(subtract_f32, BinaryF32)                        \
   X(multiply_f32, BinaryF32)                        \

@@ -57,18 +57,64 @@ struct ReduceF32 {
   float* y;
 };
 
+/// dx of y = softmax(x) or log_softmax(x) along rows, all [rows, columns].
+struct SoftmaxGradientF32 {
+  std::int64_t rows, columns;
+  const float* y;
+  const float* dy;
+  float* dx;
+};
+
+/// dx of a norm of rows x, and what the rows add to the gradients of its weight and bias.
+struct NormGradientF32 {
+  std::int64_t rows, columns;
+  const float* x;       // what was normalised
+  const float* weight;  // [columns] or null
+  float epsilon;
+  const float* dy;     // [rows, columns]
+  const float* added;  // [rows, columns] or null: added to dx
+  float* dx;           // [rows, columns]
+  float* dweight;      // [columns] or null: holds a sum, which grows
+  float* dbias;        // likewise
+};
+
+/// dx [size, columns] of y = the maxima over the rows of x [size, columns]: dy where the first one stands, else 0. Rows
+/// of x and dx begin `stride` values after one another. The kernel of a row has one column and stride 1.
+struct MaxGradientF32 {
+  std::int64_t size, columns, stride;
+  const float* x;
+  const float* y;
+  const float* dy;
+  float* dx;
+};
+
+/// y[r] = x[r] * scales[r], x and y being [rows, columns].
+struct ScaleRowsF32 {
+  std::int64_t rows, columns;
+  const float* x;
+  const float* scales;  // [rows]
+  float* y;
+};
+
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
-#define PYSEQ_ROWWISE_KERNELS(X)        \
-  X(softmax_f32, RowwiseF32)            \
-  X(log_softmax_f32, RowwiseF32)        \
-  X(layer_norm_f32, NormF32)            \
-  X(rms_norm_f32, NormF32)              \
-  X(top_k_f32, TopKF32)                 \
-  X(cross_entropy_f32, CrossEntropyF32) \
-  X(sum_row_f32, ReduceF32)             \
-  X(max_row_f32, ReduceF32)             \
-  X(sum_columns_f32, ReduceF32)         \
-  X(max_columns_f32, ReduceF32)
+#define PYSEQ_ROWWISE_KERNELS(X)                  \
+  X(softmax_f32, RowwiseF32)                      \
+  X(log_softmax_f32, RowwiseF32)                  \
+  X(softmax_gradient_f32, SoftmaxGradientF32)     \
+  X(log_softmax_gradient_f32, SoftmaxGradientF32) \
+  X(layer_norm_f32, NormF32)                      \
+  X(rms_norm_f32, NormF32)                        \
+  X(layer_norm_gradient_f32, NormGradientF32)     \
+  X(rms_norm_gradient_f32, NormGradientF32)       \
+  X(top_k_f32, TopKF32)                           \
+  X(cross_entropy_f32, CrossEntropyF32)           \
+  X(scale_rows_f32, ScaleRowsF32)                 \
+  X(sum_row_f32, ReduceF32)                       \
+  X(max_row_f32, ReduceF32)                       \
+  X(sum_columns_f32, ReduceF32)                   \
+  X(max_columns_f32, ReduceF32)                   \
+  X(max_row_gradient_f32, MaxGradientF32)         \
+  X(max_columns_gradient_f32, MaxGradientF32)
 
 struct RowwiseKernels {
   PYSEQ_ROWWISE_KERNELS(PYSEQ_DECLARE_KERNEL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -62,8 +62,9 @@ class Tape:
         array([[-2.,  2.]], dtype=float32)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parent: Tape | None = None) -> None:
         self._nodes: list[Node] = []
+        self._parent = parent  # of the tape of a loop body: the tape that the loop runs under
         self._blocks: list[AbstractContextManager[None]] = []
 
     def __enter__(self) -> Tape:
@@ -83,7 +84,17 @@ class Tape:
         """Whether x has a gradient on this tape: a parameter that is not frozen, or what was computed from one."""
         if isinstance(x, Parameter):
             return x.requires_grad
-        return isinstance(x, Tensor) and x.origin is not None and x.origin.node.tape is self
+        if not isinstance(x, Tensor) or x.origin is None:
+            return False
+        return self.computed(x) or (self._parent is not None and self._parent.follows(x))
+
+    def computed(self, x: Tensor) -> bool:
+        """Whether x is an output of a node of this tape."""
+        return x.origin is not None and x.origin.node.tape is self
+
+    def outside(self) -> Iterator[Tensor]:
+        """What its nodes read that has a gradient and was not computed on this tape."""
+        return (x for node in self._nodes for x in node.inputs if isinstance(x, Tensor) and not self.computed(x))
 
     def apply(
         self,
@@ -149,7 +160,7 @@ class Tape:
     def _send(self, x: Tensor, gradient: Array, give: Callable[[Tensor, Array], None]) -> None:
         if gradient.shape != x.data.shape:
             raise _core.ShapeError(f"backward: gradient {list(gradient.shape)} of a tensor {list(x.data.shape)}")
-        if x.origin is None or x.origin.node.tape is not self:
+        if x.origin is None or not self.computed(x):
             return give(x, gradient)
         gradients, index = x.origin.node.gradients, x.origin.index
         known = gradients[index]

@@ -1,7 +1,8 @@
 """Loops as ops: `scan` runs a function over time, `repeat` runs one until every position has halted.
 
 Both take a Python function and work on arrays, on tensors, and while a model is exported; then the function becomes a
-function of the program and the loop runs in C++.
+function of the program and the loop runs in C++. Under a tape a loop is one node: gradients reach xs, the first states
+and everything that the function reads.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pyseq import _core
+from pyseq.autograd import Tape
 from pyseq.dim import Size, example_size
-from pyseq.tensor import Array, Operand, Tensor, active_recorder
+from pyseq.loop_gradients import RecordedLoop
+from pyseq.tensor import Array, Operand, Tensor, active_door, active_recorder, recording
 from pyseq.tracing import FunctionRecorder, Reference, TracedTensor, example_of, share_constants
 
 OneOrMore = Any  # a tensor or array, or a tuple of them
@@ -63,12 +66,15 @@ def scan(
 
     arrays = [_array(x) for x in sequences]
     limits = None if lengths is None else _array(lengths)
-    ys, finals = _run_scan(loop.bind(body, "scan"), arrays, [_array(s) for s in states], limits)
-    if recorder is not None:
+    bound = loop.bind(body, "scan", sequences)
+    ys, finals, masks = _run_scan(bound, arrays, [_array(s) for s in states], limits)
+    if loop.recorded is not None:
+        outputs: list[Any] = loop.put_on_tape([*sequences, *states], [*ys, *finals], masks)
+    elif recorder is not None:
         attributes = {"xs": len(sequences), "states": len(states), "ys": len(ys)}
         operands = [*sequences, *states]
         ending = [recorder.refer(lengths, "scan")]
-        outputs: list[Any] = loop.add_node(recorder, operands, ending, attributes, [*ys, *finals])
+        outputs = loop.add_node(recorder, operands, ending, attributes, [*ys, *finals])
     else:
         outputs = _wrap([*ys, *finals], [*sequences, *states])
     return _like(y_structure[0], outputs[: len(ys)]), _like(state, outputs[len(ys) :])
@@ -110,31 +116,46 @@ def repeat(
     states = _flat(state)
     recorder = _recorder()
     loop = _Loop(recorder, "repeat")
-    step = loop.bind(lambda tensors: _flat(function(_like(state, tensors))), "repeat")
+    step = loop.bind(lambda tensors: _flat(function(_like(state, tensors))), "repeat", ())
     mask = None if until is None else loop.bind(lambda tensors: [until(_like(state, tensors))], "until")
     arrays = [_array(s) for s in states]
-    finals, steps = _run_repeat(step, mask, arrays, example_size(max_steps))
-    if recorder is not None:
+    finals, steps, masks = _run_repeat(step, mask, arrays, example_size(max_steps))
+    if loop.recorded is not None:
+        outputs: list[Any] = loop.put_on_tape(states, [*finals, steps], masks)
+    elif recorder is not None:
         if loop.op not in loop.bodies:  # the examples halt at once: the body still has to be known
             step(arrays)
         attributes = {"states": len(states), "max_steps": max_steps}
-        outputs: list[Any] = loop.add_node(recorder, states, [], attributes, [*finals, steps])
+        outputs = loop.add_node(recorder, states, [], attributes, [*finals, steps])
     else:
         outputs = _wrap([*finals, steps], states)
     return _like(state, outputs[:-1]), outputs[-1]
 
 
 class _Loop:
-    """The bodies of one loop: plain functions, or recorded ones while a model is exported."""
+    """The bodies of one loop: plain functions, or recorded ones, for a program or for a tape."""
 
     def __init__(self, recorder: FunctionRecorder | None, op: str) -> None:
         self.recorder = recorder
         self.op = op
         self.bodies: dict[str, FunctionRecorder] = {}
+        door = active_door()
+        self.tape = door if isinstance(door, Tape) else None
+        self.recorded: RecordedLoop | None = None
 
-    def bind(self, function: Callable[[list[Any]], list[Any]], role: str) -> Body:
-        """A body on arrays. Of a recorded body the first run is kept; later ones only compute."""
+    def bind(
+        self, function: Callable[[list[Any]], list[Any]], role: str, sequences: Sequence[Operand] | None = None
+    ) -> Body:
+        """A body on arrays. Of a program's body the first run is kept; later ones only compute.
+
+        With `sequences`, the xs of the loop, a tape keeps every run; without, the body has no gradient.
+        """
         recorder = self.recorder
+        if self.tape is not None:
+            if sequences is None:
+                return lambda arrays: _without_tape(function, arrays)
+            self.recorded = RecordedLoop(function, self.tape, [self.tape.follows(x) for x in sequences])
+            return self.recorded.body
         if recorder is None:
             return lambda arrays: [_array(x) for x in function([Tensor(a) for a in arrays])]
 
@@ -151,6 +172,17 @@ class _Loop:
             return [_array(result) for result in results]
 
         return body
+
+    def put_on_tape(self, operands: Sequence[Operand], results: list[Array], masks: list[Array]) -> list[Tensor]:
+        """The results of the loop, as a node of its tape when anything in it has a gradient."""
+        assert self.tape is not None
+        assert self.recorded is not None
+        self.recorded.finish(masks)
+        outputs = [Tensor(result) for result in results]
+        inputs = [*operands, *self.recorded.read]
+        if any(map(self.tape.follows, inputs)):
+            self.tape.add(self.recorded, inputs, outputs)
+        return outputs
 
     def add_node(
         self,
@@ -170,12 +202,13 @@ class _Loop:
 
 def _run_scan(
     body: Body, xs: list[Array], states: list[Array], lengths: Array | None
-) -> tuple[list[Array], list[Array]]:
-    """The loop of `scan` on arrays."""
+) -> tuple[list[Array], list[Array], list[Array]]:
+    """The loop of `scan` on arrays: ys, final states, and for every step which rows it counted for."""
     batch, time = _check_sequences(xs, states, lengths)
     # One run on zeros when there is no step: it tells the shapes of y.
     first = [x[:, 0] if time else np.zeros((batch, *x.shape[2:]), x.dtype) for x in xs]
     steps: list[list[Array]] = []
+    masks: list[Array] = []
     for t in range(max(time, 1)):
         current = [np.ascontiguousarray(x[:, t]) for x in xs] if time else first
         results = body([*current, *states])
@@ -184,18 +217,22 @@ def _run_scan(
         alive = np.ones(batch, bool) if lengths is None else t < lengths
         steps.append([_select(alive, y, np.zeros_like(y)) for y in ys])
         if time:
+            masks.append(alive)
             states = [_select(alive, new, old) for new, old in zip(following, states, strict=True)]
     stacked = [np.stack([step[n] for step in steps], axis=1) for n in range(len(steps[0]))]
-    return [np.ascontiguousarray(y[:, :time]) for y in stacked], states
+    return [np.ascontiguousarray(y[:, :time]) for y in stacked], states, masks
 
 
-def _run_repeat(body: Body, until: Body | None, states: list[Array], max_steps: int) -> tuple[list[Array], Array]:
-    """The loop of `repeat` on arrays."""
+def _run_repeat(
+    body: Body, until: Body | None, states: list[Array], max_steps: int
+) -> tuple[list[Array], Array, list[Array]]:
+    """The loop of `repeat` on arrays: final states, steps, and for every step which positions it counted for."""
     if until is None:
         halted, steps = np.zeros(states[0].shape[:1], bool), np.zeros(states[0].shape[:1], np.int64)
     else:
         halted = _mask(until, states)
         steps = np.zeros(halted.shape, np.int64)
+    masks: list[Array] = []
     for _ in range(max_steps):
         if halted.size > 0 and halted.all():
             break
@@ -203,9 +240,10 @@ def _run_repeat(body: Body, until: Body | None, states: list[Array], max_steps: 
         _check_same_shapes("repeat", states, following)
         states = [_select(~halted, new, old) for new, old in zip(following, states, strict=True)]
         steps += ~halted
+        masks.append(~halted)
         if until is not None:
             halted = halted | _mask(until, states)
-    return states, steps
+    return states, steps, masks
 
 
 def _mask(until: Body, states: list[Array]) -> Array:
@@ -244,6 +282,11 @@ def _check_same_shapes(op: str, states: list[Array], following: list[Array]) -> 
     before, after = [s.shape for s in states], [s.shape for s in following]
     if before != after:
         raise _core.ShapeError(f"{op}: the state has shapes {before} before a step and {after} after it")
+
+
+def _without_tape(function: Callable[[list[Any]], list[Any]], arrays: list[Array]) -> list[Array]:
+    with recording(None):
+        return [_array(x) for x in function([Tensor(a) for a in arrays])]
 
 
 def _recorder() -> FunctionRecorder | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import op_rows_additive
 import op_rows_attention
 import op_rows_convolution
 import op_rows_ctc
@@ -111,6 +112,7 @@ ROWS: dict[str, OpRow] = {
         EMBEDDING,
         SINUSOIDAL_POSITIONS,
         LEARNED_POSITIONS,
+        *op_rows_additive.ROWS,
         *op_rows_attention.ROWS,
         *op_rows_recurrent.ROWS,
         *op_rows_convolution.ROWS,

@@ -3,6 +3,7 @@
 // kernels/README.md for the rules).
 #pragma once
 
+#include "kernels/additive/args.h"
 #include "kernels/attention/args.h"
 #include "kernels/conv/args.h"
 #include "kernels/ctc/args.h"
@@ -14,7 +15,8 @@
 
 namespace pyseq {
 
-struct KernelTable : AttentionKernels,
+struct KernelTable : AdditiveKernels,
+                     AttentionKernels,
                      ConvKernels,
                      CtcKernels,
                      GemmKernels,

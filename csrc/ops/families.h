@@ -7,6 +7,7 @@
 
 namespace pyseq {
 
+void add_additive_attention_ops(std::vector<OpDef>& ops);
 void add_attention_ops(std::vector<OpDef>& ops);
 void add_cached_attention_ops(std::vector<OpDef>& ops);
 void add_convolution_ops(std::vector<OpDef>& ops);

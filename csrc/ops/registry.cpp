@@ -15,6 +15,7 @@ constexpr std::size_t kScratchKept = std::size_t{64} << 20;
 
 std::vector<OpDef> build_registry() {
   std::vector<OpDef> ops;
+  add_additive_attention_ops(ops);
   add_attention_ops(ops);
   add_cached_attention_ops(ops);
   add_convolution_ops(ops);

@@ -92,6 +92,16 @@ def attention(heads: int, queries: int, keys: int, width: int, *, causal: bool =
     return BenchCase("attention", label, make, {"num_heads": heads, "causal": causal})
 
 
+def additive_attention(batch: int, queries: int, keys: int, width: int) -> BenchCase:
+    """One query per target step, over every source."""
+
+    def make(rng: Rng) -> Inputs:
+        sizes = {"query": queries, "key": keys, "value": keys}
+        return {n: normal(rng, batch, time, width) for n, time in sizes.items()} | {"weight": normal(rng, width)}
+
+    return BenchCase("additive_attention", f"{batch}x{queries}x{keys}x{width}", make)
+
+
 def cached_attention(heads: int, keys: int, width: int, dtype: str = "float32") -> BenchCase:
     """One new position after `keys` others. Each call adds a position, so the cache grows while it is measured."""
 
@@ -268,6 +278,7 @@ CASES: list[BenchCase] = [
     attention(12, 512, 512, 64, causal=True),
     attention(8, 1, 2048, 64),
     *(cached_attention(8, 2048, 64, dtype) for dtype in ("float32", "bfloat16", "int8")),
+    additive_attention(64, 10, 25, 256),
     BenchCase("pack_keys", "12x512x64", lambda rng: {"key": normal(rng, 1, 512, 768)}, {"num_heads": 12}),
     BenchCase("rotary", "12x512x64", lambda rng: {"x": normal(rng, 1, 512, 768)}, {"num_heads": 12}),
     *(recurrent(kind, *size) for kind in ("rnn", "gru", "lstm") for size in RECURRENT_SIZES),

@@ -5,6 +5,7 @@ are: float32 (or int64/int32 where integers are meant), C-contiguous; nothing is
 `ShapeError`, `DTypeError`, `OutOfRangeError` or `ValueError` with a sentence that names op, argument, got and expected.
 """
 
+from pyseq.ops.additive import additive_attention
 from pyseq.ops.attention import attention, cached_attention, kv_cache, pack_keys
 from pyseq.ops.convolution import conv1d, conv2d
 from pyseq.ops.ctc import ctc_loss
@@ -25,6 +26,7 @@ __all__ = [
     "add_integer",
     "add_layer_norm",
     "add_rms_norm",
+    "additive_attention",
     "argmax",
     "attention",
     "cached_attention",

@@ -10,6 +10,7 @@ from pyseq.hub import FAMILIES
 from pyseq.program import Program
 from pyseq.tasks import Translator
 
+ASSETS = Path(__file__).parent / "assets"
 PROGRAM_FILE = "pyseq program file (.safetensors)"
 TASKS = {"translator": Translator}
 SHOWN = 8  # names of files in an error message
@@ -19,8 +20,9 @@ def load(path: str | PathLike[str], *, mmap: bool = True, dtype: str | None = No
     """Open a model.
 
     Args:
-        path: a program file (`pyseq.export`, `Translator.save`), a CTranslate2 Transformer folder, or the checkpoint of
-            the package g2p-en. Models of other projects are converted in memory.
+        path: the name of a model that comes with the package ("dates"), a program file (`pyseq.export`,
+            `Translator.save`), a CTranslate2 Transformer folder, or the checkpoint of the package g2p-en. Models of
+            other projects are converted in memory.
         mmap: map program files into memory, so that processes share one copy of the weights.
         dtype: storage type of the weights: "float32", "bfloat16" or "int8"; None leaves them as the file has them.
 
@@ -31,7 +33,7 @@ def load(path: str | PathLike[str], *, mmap: bool = True, dtype: str | None = No
         FormatError: the file is damaged, or nothing that is known here (the sentence lists the supported families).
         ArgumentError: no such file or folder. UnsupportedError: a task or feature that is not known here.
     """
-    location = Path(path)
+    location = _location(path)
     program = _open(location, mmap, dtype)
     kind = program.task.get("kind", "none")
     if kind not in TASKS:
@@ -42,9 +44,17 @@ def load(path: str | PathLike[str], *, mmap: bool = True, dtype: str | None = No
     return TASKS[kind](program)
 
 
+def _location(path: str | PathLike[str]) -> Path:
+    """The path itself, or where the package keeps the model of that name."""
+    location = Path(path)
+    shipped = ASSETS / f"{location}.safetensors"
+    return shipped if len(location.parts) == 1 and not location.exists() and shipped.exists() else location
+
+
 def _open(location: Path, mmap: bool, dtype: str | None) -> Program:
     if not location.exists():
-        raise _core.ArgumentError(f"{location}: no such file or folder")
+        shipped = ", ".join(sorted(file.stem for file in ASSETS.glob("*.safetensors")))
+        raise _core.ArgumentError(f"{location}: no such file or folder, and not a model of the package ({shipped})")
     if location.is_file() and location.suffix == ".safetensors":
         return Program.load(location, mmap=mmap, dtype=dtype)
     for family in FAMILIES:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import pyseq
-from pyseq.cli import bench, inspect, profile, quantize, run
+from pyseq.cli import bench, demo, inspect, profile, quantize, run
 
 app = typer.Typer(
     name="pyseq",
@@ -19,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run")(run.run)
+app.command("demo")(demo.demo)
 app.command("inspect")(inspect.inspect)
 app.command("quantize")(quantize.quantize)
 app.command("bench")(bench.bench)

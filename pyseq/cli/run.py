@@ -20,7 +20,9 @@ BATCH = 32  # lines translated at once when they come from a file; a terminal ge
 
 
 def run(
-    model: Annotated[Path, typer.Argument(help="A program file (.safetensors) or a model folder.")],
+    model: Annotated[
+        Path, typer.Argument(help="A program file (.safetensors), a model folder, or a model of the package: dates.")
+    ],
     texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, lines of standard input.")] = None,
     beam_size: Annotated[int, typer.Option(min=1, help="Hypotheses kept at each step; 1 is greedy.")] = 1,
     n_best: Annotated[int, typer.Option(min=1, help="Hypotheses printed per text, best first.")] = 1,

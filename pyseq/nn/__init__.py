@@ -4,6 +4,7 @@ Parameter names and layouts are PyTorch's, so that its checkpoints load unchange
 """
 
 from pyseq.nn.activation import GELU, ReLU, Sigmoid, Tanh
+from pyseq.nn.additive_attention import AdditiveAttention
 from pyseq.nn.attention import MultiHeadAttention
 from pyseq.nn.cells import GRUCell, LSTMCell, RNNCell
 from pyseq.nn.containers import ModuleList, Sequential
@@ -23,6 +24,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AdditiveAttention",
     "Buffer",
     "Conv1d",
     "Conv2d",

@@ -1,0 +1,6 @@
+"""Pictures and pages: self-contained files, and text for a terminal."""
+
+from pyseq.viz.attention_page import AttentionMap, attention_page
+from pyseq.viz.attention_text import attention_text
+
+__all__ = ["AttentionMap", "attention_page", "attention_text"]

@@ -7,7 +7,7 @@ import collections.abc
 import numpy
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'Hypothesis', 'KvCache', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'available_isas', 'build_info', 'call_op', 'compiled_isas', 'measure_peak', 'measure_read_bandwidth', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'run_op', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'TextScore', 'TextStream', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'available_isas', 'build_info', 'call_op', 'compiled_isas', 'measure_peak', 'measure_read_bandwidth', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'run_op', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -495,6 +495,71 @@ class Translator:
     def default_max_length(self) -> int:
         """
         Longest output in tokens unless options say otherwise.
+        """
+class GeneratedToken:
+    """
+    One token of a text that is being written.
+    """
+    @property
+    def id(self) -> int:
+        """
+        Its number in the vocabulary.
+        """
+    @property
+    def log_prob(self) -> float:
+        """
+        Its log probability, of the model.
+        """
+    @property
+    def text(self) -> str:
+        """
+        What it adds to the text.
+        """
+class TextScore:
+    """
+    How likely a model finds a text.
+    """
+    @property
+    def log_prob(self) -> float:
+        """
+        Their sum.
+        """
+    @property
+    def token_log_probs(self) -> list[float]:
+        """
+        The log probability of each.
+        """
+    @property
+    def tokens(self) -> list[str]:
+        """
+        The tokens that were judged.
+        """
+class TextStream:
+    """
+    A text while it is being written.
+    """
+    def __iter__(self) -> typing.Any:
+        ...
+    def __next__(self) -> GeneratedToken:
+        ...
+class Generator:
+    """
+    A program whose task is "generator"; usable from many threads.
+    """
+    def __init__(self, program: Program) -> None:
+        ...
+    def score(self, text: str) -> TextScore:
+        """
+        How likely the model finds a text.
+        """
+    def stream(self, prompt: str, max_length: typing.SupportsInt | typing.SupportsIndex, temperature: typing.SupportsFloat | typing.SupportsIndex, top_k: typing.SupportsInt | typing.SupportsIndex, top_p: typing.SupportsFloat | typing.SupportsIndex, min_p: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex) -> TextStream:
+        """
+        The tokens after a prompt.
+        """
+    @property
+    def default_max_length(self) -> int:
+        """
+        Tokens that are written unless options say otherwise.
         """
 def active_isa() -> str:
     """

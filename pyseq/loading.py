@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from pyseq import _core
 from pyseq.hub import FAMILIES
 from pyseq.program import Program
-from pyseq.tasks import Translator
+from pyseq.tasks import Generator, Translator
 
 ASSETS = Path(__file__).parent / "assets"
 PROGRAM_FILE = "pyseq program file (.safetensors)"
-TASKS = {"translator": Translator}
+TASKS: dict[str, Any] = {"translator": Translator, "generator": Generator}
 SHOWN = 8  # names of files in an error message
 
 
-def load(path: str | PathLike[str], *, mmap: bool = True, dtype: str | None = None) -> Translator:
+def load(path: str | PathLike[str], *, mmap: bool = True, dtype: str | None = None) -> Any:
     """Open a model.
 
     Args:
@@ -27,7 +28,7 @@ def load(path: str | PathLike[str], *, mmap: bool = True, dtype: str | None = No
         dtype: storage type of the weights: "float32", "bfloat16" or "int8"; None leaves them as the file has them.
 
     Returns:
-        the object for the model's task: a `Translator`.
+        the object for the model's task: a `Translator` or a `Generator`.
 
     Raises:
         FormatError: the file is damaged, or nothing that is known here (the sentence lists the supported families).

@@ -16,4 +16,5 @@ PYBIND11_MODULE(_core, module) {
   pyseq::bind_machine_limits(module);
   pyseq::bind_decode(module);
   pyseq::bind_translator(module);
+  pyseq::bind_generator(module);
 }

@@ -7,6 +7,7 @@
 
 #include "base/threads.h"
 #include "decode/session_pool.h"
+#include "decode/task_fields.h"
 #include "decode/translator_task.h"
 
 namespace pyseq {
@@ -14,23 +15,11 @@ namespace {
 
 using Ids = std::vector<std::int64_t>;
 
+constexpr const char* kKind = "translator";
+
 // Bounds the memory of a batch: sources times beam_size rows are decoded together.
 constexpr std::int64_t kMaxSources = 64;
 constexpr std::int64_t kMaxRows = 512;
-
-std::shared_ptr<const Vocabulary> require_vocabulary(const Program& program, const std::string& name) {
-  const std::vector<std::string> names = program.vocabulary_names();
-  if (std::find(names.begin(), names.end(), name) == names.end()) {
-    throw FormatError("translator: the program has no vocabulary \"" + name + "\"");
-  }
-  return program.vocabulary(name);
-}
-
-void require_id(std::int64_t id, const char* field, const Vocabulary& vocabulary) {
-  if (id < vocabulary.size()) return;
-  throw FormatError("translator: \"" + std::string(field) + "\" is " + std::to_string(id) +
-                    ", outside its vocabulary of " + std::to_string(vocabulary.size()));
-}
 
 // Runs `encode` on a batch of sources, padded to the longest: the state that `step` starts from.
 State encode(Session& session, std::span<const Ids* const> sources, const RunLimits& limits) {
@@ -89,16 +78,12 @@ Translator Translator::load(const std::filesystem::path& file, const LoadOptions
 Translator::Translator(std::shared_ptr<const Program> program)
     : program_(std::move(program)), sessions_(std::make_shared<SessionPool>(program_)) {
   TranslatorTask task = parse_translator_task(program_->task());
-  source_ = require_vocabulary(*program_, task.source_vocabulary);
-  target_ = require_vocabulary(*program_, task.target_vocabulary);
-  for (const std::int64_t id : task.source_suffix) require_id(id, "source_suffix", *source_);
-  require_id(task.marks.start, "start", *target_);
-  require_id(task.marks.end, "end", *target_);
-  for (const char* function : {"encode", "step"}) {
-    if (!program_->has_function(function)) {
-      throw FormatError("translator: the program has no function \"" + std::string(function) + "\"");
-    }
-  }
+  source_ = require_vocabulary(*program_, kKind, task.source_vocabulary);
+  target_ = require_vocabulary(*program_, kKind, task.target_vocabulary);
+  for (const std::int64_t id : task.source_suffix) require_id(id, "source_suffix", kKind, *source_);
+  require_id(task.marks.start, "start", kKind, *target_);
+  require_id(task.marks.end, "end", kKind, *target_);
+  for (const char* function : {"encode", "step"}) require_function(*program_, kKind, function);
   marks_ = task.marks;
   source_suffix_ = std::move(task.source_suffix);
   attention_ = std::move(task.attention);

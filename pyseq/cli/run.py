@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import pyseq
+from pyseq.tasks import Generator
 
 if TYPE_CHECKING:
     from pyseq.tasks import Hypothesis
@@ -28,27 +29,55 @@ def run(
     n_best: Annotated[int, typer.Option(min=1, help="Hypotheses printed per text, best first.")] = 1,
     length_penalty: Annotated[float, typer.Option(help="Divide scores by length ** this.")] = 0.0,
     max_length: Annotated[int, typer.Option(min=0, help="Longest output in tokens; 0: the model's own.")] = 0,
+    temperature: Annotated[float, typer.Option(min=0, help="Of a language model: 0 takes the likeliest tokens.")] = 1.0,
+    top_k: Annotated[int, typer.Option(min=0, help="Of a language model: only the k likeliest tokens; 0: all.")] = 0,
+    top_p: Annotated[float, typer.Option(help="Of a language model: only the likeliest, up to this share.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of a language model: the same seed writes the same text.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, with scores.")] = False,
     dtype: Annotated[
         str | None, typer.Option(help="Storage type of the weights: float32, bfloat16 or int8 (default: as stored).")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to use (default: CPUs usable).")] = None,
 ) -> None:
-    """Run a model on texts and print one line per hypothesis."""
+    """Run a model on texts: a translator prints a line per hypothesis, a language model goes on with each text."""
     if threads is not None:
         pyseq.set_num_threads(threads)
-    translator = pyseq.load(model, dtype=dtype)
+    loaded = pyseq.load(model, dtype=dtype)
+    lines = iter(texts) if texts else standard_input()
+    if isinstance(loaded, Generator):
+        for number, text in enumerate(lines):
+            write_on(loaded, text, max_length, temperature, top_k, top_p, seed, number)
+        return
     options: dict[str, Any] = {
         "beam_size": beam_size,
         "n_best": n_best,
         "length_penalty": length_penalty,
         "max_length": max_length,
     }
-    lines = iter(texts) if texts else standard_input()
     batch_size = 1 if not texts and sys.stdin.isatty() else BATCH
     for batch in batches(lines, batch_size):
-        for text, hypotheses in zip(batch, translator.translate_batch(batch, **options), strict=True):
+        for text, hypotheses in zip(batch, loaded.translate_batch(batch, **options), strict=True):
             print(as_object(text, hypotheses) if as_json else as_lines(hypotheses), flush=True)
+
+
+def write_on(
+    generator: Generator,
+    text: str,
+    max_length: int,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    seed: int,
+    number: int,
+) -> None:
+    """Print a text and what follows it, as it is written."""
+    pieces = generator.stream(
+        text, max_length=max_length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, stream=number
+    )
+    print(text, end="", flush=True)
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print()
 
 
 def standard_input() -> Iterator[str]:

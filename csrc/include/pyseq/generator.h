@@ -1,0 +1,84 @@
+// Generator: text that goes on, from a program file whose task is "generator" (a language model).
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pyseq/program.h"
+#include "pyseq/sampling.h"
+
+namespace pyseq {
+
+class SessionPool;
+
+struct GenerationOptions {
+  SamplingOptions sampling;
+  std::int64_t max_length = 0;  // tokens to write; 0: the model's own limit
+  RunLimits limits;
+};
+
+struct GeneratedToken {
+  std::int64_t id;
+  std::string text;  // what it adds to the text
+  float log_prob;    // of the model
+};
+
+struct TextScore {
+  std::vector<std::string> tokens;     // those that were judged: all but the first where the model has no start mark
+  std::vector<float> token_log_probs;  // one per token
+  double log_prob = 0;                 // their sum
+};
+
+/// A text while it is being written. Used by one thread at a time.
+class TextStream {
+ public:
+  ~TextStream();
+  TextStream(TextStream&&) noexcept;
+  TextStream& operator=(TextStream&&) noexcept;
+
+  /// The next token; nothing at the end mark or at the longest length.
+  std::optional<GeneratedToken> next();
+  /// What `options.limits` of the following calls are.
+  void set_limits(const RunLimits& limits);
+
+ private:
+  friend class Generator;
+  struct Impl;
+  explicit TextStream(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Immutable and usable from many threads at once.
+class Generator {
+ public:
+  static Generator load(const std::filesystem::path& file, const LoadOptions& options = {});
+  /// FormatError: the program's task is not "generator" or is incomplete.
+  explicit Generator(std::shared_ptr<const Program> program);
+
+  /// Reads the prompt; what follows it comes from the stream. ValueError: an empty prompt, where the model has no start
+  /// mark. IndexError: a character or word that the model does not know and that it has no unknown token for.
+  TextStream stream(std::string_view prompt, const GenerationOptions& options = {}) const;
+  /// The prompt and what follows it.
+  std::string generate(std::string_view prompt, const GenerationOptions& options = {}) const;
+  /// How likely the model finds a text.
+  TextScore score(std::string_view text, const RunLimits& limits = {}) const;
+
+  const Program& program() const { return *program_; }
+  const Vocabulary& vocabulary() const { return *vocabulary_; }
+  std::int64_t default_max_length() const { return max_length_; }
+
+ private:
+  std::vector<std::int64_t> encode_prompt(std::string_view text, std::string_view caller) const;
+
+  std::shared_ptr<const Program> program_;
+  std::shared_ptr<SessionPool> sessions_;
+  std::shared_ptr<const Vocabulary> vocabulary_;
+  std::optional<std::int64_t> start_, end_;
+  std::int64_t max_length_ = 0;
+};
+
+}  // namespace pyseq

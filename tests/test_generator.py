@@ -1,0 +1,200 @@
+"""Generator: texts drawn from a language model, against the same drawing written out in NumPy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from philox_reference import uniform
+
+import pyseq
+from pyseq.models import LanguageModelOptions, RecurrentLanguageModel
+from pyseq.tasks import Generator
+from pyseq.text import Vocabulary
+
+Array = np.ndarray[Any, Any]
+CHARACTERS = Vocabulary("abcdefgh ", unit="character")
+WORDS = Vocabulary(["<unk>", "<eos>", "to", "be", "or", "not"], unit="word", unknown=0)
+
+
+def make_model(vocabulary: Vocabulary, cell: str = "lstm") -> RecurrentLanguageModel:
+    options = LanguageModelOptions(len(vocabulary), embedding_size=6, hidden_size=12, cell=cell)
+    model = RecurrentLanguageModel(options).initialize(3)
+    model.projection.weight.data[...] *= 6  # far from even
+    return model
+
+
+def write(model: RecurrentLanguageModel, vocabulary: Vocabulary, **task: Any) -> Generator:
+    complete = {"kind": "generator", "vocabulary": "text", "start": None, "end": None, "max_length": 20} | task
+    examples = {"step": {"tokens": np.array([[1, 2], [3, 4]])}}
+    data = pyseq.export(model, None, examples, task=complete, vocabularies={"text": vocabulary})
+    return Generator(pyseq.Program.parse(data))
+
+
+@pytest.fixture(scope="module")
+def characters() -> Generator:
+    return write(make_model(CHARACTERS), CHARACTERS)
+
+
+@pytest.fixture(scope="module")
+def words() -> Generator:
+    return write(make_model(WORDS, "gru"), WORDS, start=1, end=1)
+
+
+def logits_of(generator: Generator, ids: list[int]) -> Array:
+    state = generator.program.new_state(1)
+    logits: Array = generator.program.run("step", state=state, tokens=np.array([ids]))["logits"][0]
+    return logits.astype(np.float64)
+
+
+def probabilities(logits: Array, temperature: float, top_k: int, top_p: float, min_p: float) -> Array:
+    """What a token is drawn from, by token."""
+    scaled = logits / temperature
+    p = np.exp(scaled - scaled.max())
+    p /= p.sum()
+    order = sorted(range(len(p)), key=lambda token: (-p[token], token))
+    kept = order[:top_k] if top_k else order
+    share = p[kept] / p[kept].sum()
+    before = np.concatenate([[0], np.cumsum(share)[:-1]])
+    result = np.zeros(len(p))
+    for token, own, above in zip(kept, share, before, strict=True):
+        if above < top_p and own >= min_p * share[0]:
+            result[token] = own
+    return result / result.sum()
+
+
+OPTIONS = [
+    {},
+    {"temperature": 0.5},
+    {"temperature": 2.0, "top_k": 3},
+    {"top_p": 0.7},
+    {"top_k": 5, "top_p": 0.6, "temperature": 1.5},
+    {"min_p": 0.3},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_tokens_are_those_of_the_reference(characters: Generator, options: dict[str, Any]) -> None:
+    complete: dict[str, Any] = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0} | options
+    sorted_candidates = complete["top_k"] > 0 or complete["top_p"] < 1
+    for seed in range(5):
+        ids = CHARACTERS.encode("bad cab")
+        for step in range(12):
+            p = probabilities(logits_of(characters, ids)[-1], **complete)
+            order = sorted(range(len(p)), key=lambda t: (-p[t], t)) if sorted_candidates else range(len(p))
+            rest = uniform(seed, 7, step)
+            for token in order:
+                if rest < p[token]:
+                    break
+                rest -= p[token]
+            ids.append(token)
+        written = characters.generate("bad cab", max_length=12, seed=seed, stream=7, **options)
+        assert written == CHARACTERS.decode(ids)
+
+
+def test_temperature_zero_takes_the_likeliest(characters: Generator) -> None:
+    ids = CHARACTERS.encode("h")
+    for _ in range(8):
+        ids.append(int(logits_of(characters, ids)[-1].argmax()))
+    assert characters.generate("h", max_length=8, temperature=0.0) == CHARACTERS.decode(ids)
+
+
+def test_frequencies_are_the_probabilities(characters: Generator) -> None:
+    count = 4000
+    drawn = [next(characters.stream("ab", max_length=1, seed=seed)) for seed in range(count)]
+    expected = probabilities(logits_of(characters, CHARACTERS.encode("ab"))[-1], 1.0, 0, 1.0, 0.0)
+    for token, p in zip(CHARACTERS.tokens, expected, strict=True):
+        deviation = (p * (1 - p) / count) ** 0.5
+        assert abs(drawn.count(token) / count - p) < 5 * deviation + 1e-9
+
+
+def test_a_stream_gives_the_text_piece_by_piece(characters: Generator) -> None:
+    pieces = list(characters.sample("abc", seed=4))
+    assert len(pieces) == 20
+    assert "abc" + "".join(pieces) == characters.generate("abc", seed=4)
+    assert characters.generate("abc", seed=4) != characters.generate("abc", seed=5)
+    assert characters.generate("abc", seed=4) != characters.generate("abc", seed=4, stream=1)
+
+
+def test_long_prompts_are_read_in_parts(characters: Generator) -> None:
+    prompt = "abcdefgh " * 70
+    ids = CHARACTERS.encode(prompt)
+    expected = CHARACTERS.tokens[int(logits_of(characters, ids)[-1].argmax())]
+    assert next(characters.stream(prompt, temperature=0.0)) == expected
+
+
+def test_words_are_joined_by_spaces_and_end_at_the_end_mark(words: Generator) -> None:
+    texts = [words.generate("to be", seed=seed, max_length=50) for seed in range(20)]
+    assert all(text.startswith("to be") and "<eos>" not in text and "  " not in text for text in texts)
+    assert len({len(text.split()) for text in texts}) > 1
+    opened = [words.generate(seed=seed) for seed in range(5)]
+    assert all(not text.startswith(" ") for text in opened)
+
+
+def test_score_is_the_sum_of_log_probabilities(characters: Generator, words: Generator) -> None:
+    ids = CHARACTERS.encode("cabbage")
+    logits = logits_of(characters, ids)
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    expected = [log_p[t, ids[t + 1]] for t in range(len(ids) - 1)]
+    score = characters.score("cabbage")
+    assert score.tokens == list("abbage")
+    np.testing.assert_allclose(score.token_log_probs, expected, atol=1e-5)
+    assert score.log_prob == pytest.approx(sum(expected), abs=1e-4)
+    assert score.perplexity == pytest.approx(np.exp(-np.mean(expected)), rel=1e-5)
+    assert words.score("to be or").tokens == ["to", "be", "or"]  # judged from the start mark on
+
+
+def test_long_texts_are_scored_in_parts(characters: Generator) -> None:
+    text = "a bad cafe " * 60
+    ids = CHARACTERS.encode(text)
+    logits = logits_of(characters, ids)
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    expected = log_p[np.arange(len(ids) - 1), ids[1:]]
+    np.testing.assert_allclose(characters.score(text).token_log_probs, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperature": -1.0}, "sampling: temperature is -1.*0 or more"),
+        ({"top_k": -2}, "sampling: top_k is -2.*0"),
+        ({"top_p": 0.0}, "sampling: top_p is 0.*more than 0"),
+        ({"min_p": 1.5}, "sampling: min_p is 1.5.*0 to 1"),
+        ({"max_length": -1}, "generate: max_length is -1"),
+    ],
+)
+def test_impossible_options(characters: Generator, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(pyseq.ArgumentError, match=message):
+        characters.stream("a", **options)
+
+
+def test_texts_that_cannot_be_read(characters: Generator, words: Generator) -> None:
+    with pytest.raises(pyseq.ArgumentError, match="generate: the text is empty.*character.*no start mark"):
+        characters.stream("")
+    with pytest.raises(pyseq.OutOfRangeError, match="Z"):
+        characters.generate("Z")
+    assert words.score("to zebra").tokens == ["to", "<unk>"]
+
+
+def test_load_opens_a_generator(characters: Generator, tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    characters.save(file)
+    loaded = pyseq.load(file)
+    assert isinstance(loaded, Generator)
+    assert loaded.generate("abc", seed=4) == characters.generate("abc", seed=4)
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"vocabulary": "none"}, 'generator: the program has no vocabulary "none"'),
+        ({"end": 99}, 'generator: "end" is 99, outside its vocabulary of 9'),
+        ({"max_length": 0}, 'generator: "max_length" is 0.*at least 1'),
+        ({"start": "a"}, 'generator: "start" is "a".*integer'),
+    ],
+)
+def test_incomplete_tasks(task: dict[str, Any], message: str) -> None:
+    with pytest.raises(pyseq.FormatError, match=message):
+        write(make_model(CHARACTERS), CHARACTERS, **task)

@@ -26,10 +26,10 @@ def make_model(vocabulary: Vocabulary, cell: str = "lstm") -> RecurrentLanguageM
     return model
 
 
-def write(model: RecurrentLanguageModel, vocabulary: Vocabulary, **task: Any) -> Generator:
+def write(model: RecurrentLanguageModel, table: Vocabulary, **task: Any) -> Generator:
     complete = {"kind": "generator", "vocabulary": "text", "start": None, "end": None, "max_length": 20} | task
     examples = {"step": {"tokens": np.array([[1, 2], [3, 4]])}}
-    data = pyseq.export(model, None, examples, task=complete, vocabularies={"text": vocabulary})
+    data = pyseq.export(model, None, examples, task=complete, vocabularies={"text": table})
     return Generator(pyseq.Program.parse(data))
 
 
@@ -171,7 +171,7 @@ def test_impossible_options(characters: Generator, options: dict[str, Any], mess
 
 
 def test_texts_that_cannot_be_read(characters: Generator, words: Generator) -> None:
-    with pytest.raises(pyseq.ArgumentError, match="generate: the text is empty.*character.*no start mark"):
+    with pytest.raises(pyseq.ArgumentError, match=r"generate: the text is empty.*character.*no start mark"):
         characters.stream("")
     with pytest.raises(pyseq.OutOfRangeError, match="Z"):
         characters.generate("Z")

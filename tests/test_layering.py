@@ -45,7 +45,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "program": {"_core", "profiling", "text"},
     "decode": {"_core", "tensor", "state", "program"},
     "exporting": {"_core", "dim", "tensor", "tracing", "state", "nn", "packing", "program"},
-    "models": {"_core", "tensor", "ops", "control", "state", "nn"},
+    "models": {"_core", "dim", "tensor", "ops", "control", "state", "nn"},
     "viz": set(),
     "data": {"_core"},
     "tasks": {"_core", "text", "program", "decode"},

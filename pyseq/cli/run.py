@@ -45,8 +45,9 @@ def run(
     loaded = pyseq.load(model, dtype=dtype)
     lines = iter(texts) if texts else standard_input()
     if isinstance(loaded, Generator):
+        sampling = {"max_length": max_length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
         for number, text in enumerate(lines):
-            write_on(loaded, text, max_length, temperature, top_k, top_p, seed, number)
+            write_on(loaded, text, stream=number, **sampling)
         return
     options: dict[str, Any] = {
         "beam_size": beam_size,
@@ -60,20 +61,9 @@ def run(
             print(as_object(text, hypotheses) if as_json else as_lines(hypotheses), flush=True)
 
 
-def write_on(
-    generator: Generator,
-    text: str,
-    max_length: int,
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    seed: int,
-    number: int,
-) -> None:
+def write_on(generator: Generator, text: str, **options: Any) -> None:
     """Print a text and what follows it, as it is written."""
-    pieces = generator.stream(
-        text, max_length=max_length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, stream=number
-    )
+    pieces = generator.stream(text, **options)
     print(text, end="", flush=True)
     for piece in pieces:
         print(piece, end="", flush=True)

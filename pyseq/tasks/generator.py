@@ -77,8 +77,8 @@ class Generator:
             an iterator over what each token adds to the text; it ends at the end mark or at max_length.
 
         Raises:
-            ArgumentError: an impossible option, or an empty prompt without a start mark. OutOfRangeError: a character or
-                word that the model does not know.
+            ArgumentError: an impossible option, or an empty prompt without a start mark. OutOfRangeError: a character
+                or word that the model does not know.
         """
         tokens = self._core.stream(prompt, max_length, temperature, top_k, top_p, min_p, seed, stream)
         return (token.text for token in tokens)

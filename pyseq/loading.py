@@ -9,11 +9,11 @@ from typing import Any
 from pyseq import _core
 from pyseq.hub import FAMILIES
 from pyseq.program import Program
-from pyseq.tasks import Generator, Translator
+from pyseq.tasks import Classifier, Generator, Translator
 
 ASSETS = Path(__file__).parent / "assets"
 PROGRAM_FILE = "pyseq program file (.safetensors)"
-TASKS: dict[str, Any] = {"translator": Translator, "generator": Generator}
+TASKS: dict[str, Any] = {"translator": Translator, "generator": Generator, "classifier": Classifier}
 SHOWN = 8  # names of files in an error message
 
 
@@ -28,7 +28,7 @@ def load(path: str | PathLike[str], *, mmap: bool = True, dtype: str | None = No
         dtype: storage type of the weights: "float32", "bfloat16" or "int8"; None leaves them as the file has them.
 
     Returns:
-        the object for the model's task: a `Translator` or a `Generator`.
+        the object for the model's task: a `Translator`, a `Generator` or a `Classifier`.
 
     Raises:
         FormatError: the file is damaged, or nothing that is known here (the sentence lists the supported families).

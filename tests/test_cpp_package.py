@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import test_classifier
+import test_generator
 from model_folders import write_folder
 
 import pyseq
@@ -35,8 +37,8 @@ def installed_prefix(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module", params=["wheel", "cmake --install"])
-def transliterate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example program, built with the package of one of the two places."""
+def examples(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the example programs, built with the package of one of the two places."""
     if shutil.which("cmake") is None:
         pytest.skip("cmake is missing: pip install cmake ninja")
     folder = tmp_path_factory.mktemp("cpp")
@@ -45,7 +47,38 @@ def transliterate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
     arguments = [f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Release"]
     subprocess.run(["cmake", "-S", PROJECT, "-B", build, *arguments], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", build], check=True, stdout=subprocess.DEVNULL)
-    return build / "transliterate"
+    return build
+
+
+@pytest.fixture(scope="module")
+def transliterate(examples: Path) -> Path:
+    return examples / "transliterate"
+
+
+def output_of(program: Path, *arguments: object, text: str) -> list[str]:
+    finished = subprocess.run(
+        [program, *map(str, arguments)], input=text, capture_output=True, encoding="utf-8", check=True
+    )
+    return finished.stdout.splitlines()
+
+
+def test_run_answers_for_every_task(examples: Path, tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    translator = pyseq.load(write_folder(tmp_path / "folder"))
+    translator.save(file)
+    expected = [translator.translate(word).text for word in TINY_WORDS]
+    assert output_of(examples / "run", file, text="\n".join(TINY_WORDS)) == expected
+
+    generator = test_generator.write(test_generator.make_model(test_generator.CHARACTERS), test_generator.CHARACTERS)
+    generator.save(file)
+    expected = [generator.generate(word, seed=7) for word in ("abc", "head")]
+    assert output_of(examples / "run", file, 7, text="abc\nhead\n") == expected
+
+    classifier = test_classifier.write()
+    classifier.save(file)
+    found = [classifier.classify(word) for word in test_classifier.TEXTS]
+    printed = output_of(examples / "run", file, text="\n".join(test_classifier.TEXTS))
+    assert printed == [f"{one.label}\t{one.probability:.6f}" for one in found]
 
 
 def assert_same_output(program: Path, model: Path, words: list[str]) -> None:

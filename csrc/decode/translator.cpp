@@ -8,6 +8,7 @@
 #include "base/threads.h"
 #include "decode/session_pool.h"
 #include "decode/task_fields.h"
+#include "decode/token_batch.h"
 #include "decode/translator_task.h"
 
 namespace pyseq {
@@ -23,20 +24,11 @@ constexpr std::int64_t kMaxRows = 512;
 
 // Runs `encode` on a batch of sources, padded to the longest: the state that `step` starts from.
 State encode(Session& session, std::span<const Ids* const> sources, const RunLimits& limits) {
-  const auto batch = static_cast<std::int64_t>(sources.size());
-  std::int64_t time = 0;
-  for (const Ids* ids : sources) time = std::max(time, static_cast<std::int64_t>(ids->size()));
-
-  Tensor tokens = Tensor::zeros(DType::int64, {batch, time});
-  Tensor lengths = Tensor::empty(DType::int64, {batch});
-  for (std::int64_t row = 0; row < batch; ++row) {
-    std::copy(sources[row]->begin(), sources[row]->end(), tokens.mutable_data<std::int64_t>() + row * time);
-    lengths.mutable_data<std::int64_t>()[row] = static_cast<std::int64_t>(sources[row]->size());
-  }
-  State state = session.new_state(batch);
+  const TokenBatch batch = token_batch(sources);
+  State state = session.new_state(static_cast<std::int64_t>(sources.size()));
   RunOptions options;
   options.limits = limits;
-  session.run("encode", {{"tokens", tokens}, {"lengths", lengths}}, &state, options);
+  session.run("encode", {{"tokens", batch.tokens}, {"lengths", batch.lengths}}, &state, options);
   return state;
 }
 

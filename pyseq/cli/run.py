@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import pyseq
-from pyseq.tasks import Generator
+from pyseq.tasks import Classifier, Generator
 
 if TYPE_CHECKING:
     from pyseq.tasks import Hypothesis
@@ -39,26 +39,30 @@ def run(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to use (default: CPUs usable).")] = None,
 ) -> None:
-    """Run a model on texts: a translator prints a line per hypothesis, a language model goes on with each text."""
+    """Run a model on texts: it translates each, goes on with it, or tells its label, whatever it is for."""
     if threads is not None:
         pyseq.set_num_threads(threads)
     loaded = pyseq.load(model, dtype=dtype)
     lines = iter(texts) if texts else standard_input()
+    batch_size = 1 if not texts and sys.stdin.isatty() else BATCH
     if isinstance(loaded, Generator):
         sampling = {"max_length": max_length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
         for number, text in enumerate(lines):
             write_on(loaded, text, stream=number, **sampling)
-        return
-    options: dict[str, Any] = {
-        "beam_size": beam_size,
-        "n_best": n_best,
-        "length_penalty": length_penalty,
-        "max_length": max_length,
-    }
-    batch_size = 1 if not texts and sys.stdin.isatty() else BATCH
-    for batch in batches(lines, batch_size):
-        for text, hypotheses in zip(batch, loaded.translate_batch(batch, **options), strict=True):
-            print(as_object(text, hypotheses) if as_json else as_lines(hypotheses), flush=True)
+    elif isinstance(loaded, Classifier):
+        for batch in batches(lines, batch_size):
+            for found in loaded.classify_batch(batch):
+                print(f"{found.label}\t{found.probability:.4f}", flush=True)
+    else:
+        options: dict[str, Any] = {
+            "beam_size": beam_size,
+            "n_best": n_best,
+            "length_penalty": length_penalty,
+            "max_length": max_length,
+        }
+        for batch in batches(lines, batch_size):
+            for text, hypotheses in zip(batch, loaded.translate_batch(batch, **options), strict=True):
+                print(as_object(text, hypotheses) if as_json else as_lines(hypotheses), flush=True)
 
 
 def write_on(generator: Generator, text: str, **options: Any) -> None:

@@ -75,7 +75,7 @@ def test_load_opens_a_classifier(classifier: Classifier, tmp_path: Path) -> None
 
 
 def test_incomplete_tasks() -> None:
-    with pytest.raises(pyseq.FormatError, match='classifier: "labels" is .*list of texts'):
+    with pytest.raises(pyseq.FormatError, match=r'classifier: "labels" is .*list of texts'):
         write(labels=[])
     with pytest.raises(pyseq.FormatError, match=r"classifier: classify gives no logits \[batch, 2 labels\]"):
         write(labels=["a", "b"]).classify("a")

@@ -39,7 +39,7 @@ from pyseq._core import (
 )
 
 if TYPE_CHECKING:
-    from pyseq import decode, models, nn, ops, text
+    from pyseq import data, decode, models, nn, ops, recipes, text, train
     from pyseq.autograd import Tape
     from pyseq.control import repeat, scan
     from pyseq.dim import Dim, TraceError
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from pyseq.tensor import Buffer, Parameter, Tensor
 
 # Imported when they are first used: `import pyseq` alone loads the core and NumPy.
-_MODULES = ("decode", "models", "nn", "ops", "text")
+_MODULES = ("data", "decode", "models", "nn", "ops", "recipes", "text", "train")
 _NAMES = {
     "Buffer": "pyseq.tensor",
     "Dim": "pyseq.dim",
@@ -114,6 +114,7 @@ __all__ = [
     "available_isas",
     "build_info",
     "compiled_isas",
+    "data",
     "decode",
     "export",
     "load",
@@ -123,6 +124,7 @@ __all__ = [
     "num_threads",
     "openmp_runtimes",
     "ops",
+    "recipes",
     "repeat",
     "scan",
     "set_isa",
@@ -130,5 +132,6 @@ __all__ = [
     "set_thread_backend",
     "text",
     "thread_backend",
+    "train",
     "usable_cpus",
 ]

@@ -7,7 +7,7 @@ import collections.abc
 import numpy
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Classifier', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'TextScore', 'TextStream', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'available_isas', 'build_info', 'call_op', 'compiled_isas', 'measure_peak', 'measure_read_bandwidth', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'run_op', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'Hypothesis', 'KvCache', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -561,24 +561,17 @@ class Generator:
         """
         Tokens that are written unless options say otherwise.
         """
-class Classifier:
-    """
-    A program whose task is "classifier"; usable from many threads.
-    """
-    def __init__(self, program: Program) -> None:
-        ...
-    def classify_batch(self, texts: collections.abc.Sequence[str], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[tuple[str, float]]]:
-        """
-        For each text all labels with their probabilities, the most likely first.
-        """
-    @property
-    def labels(self) -> list[str]:
-        """
-        All labels, in the order of the model's logits.
-        """
 def active_isa() -> str:
     """
     The instruction-set tier in use.
+    """
+def adagrad_step(values: numpy.ndarray, gradients: numpy.ndarray, sum: numpy.ndarray, ranges: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex]], epsilon: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    One update of values and the sum of squares in place.
+    """
+def adam_step(values: numpy.ndarray, gradients: numpy.ndarray, first: numpy.ndarray, second: numpy.ndarray, ranges: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex]], beta1: typing.SupportsFloat | typing.SupportsIndex, beta2: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex, decoupled: bool) -> None:
+    """
+    One update of values and both moments in place; step counts from 1.
     """
 def available_isas() -> list[str]:
     """
@@ -593,9 +586,21 @@ def call_op(op: str, inputs: typing.Any, attributes: typing.Any, caches: typing.
     Run one op, as run_op does, at the least cost. An input may be an instance of `wrapper`, whose `data` is the
     array; then the results are made instances of it.
     """
+def clip_norm(x: numpy.ndarray, max_norm: typing.SupportsFloat | typing.SupportsIndex) -> float:
+    """
+    Scale x in place so that its norm is at most max_norm; return the norm before.
+    """
+def clip_values(x: numpy.ndarray, bound: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    Clip x in place to [-bound, bound].
+    """
 def compiled_isas() -> list[str]:
     """
     Instruction-set tiers in this build, lowest first.
+    """
+def fill_zeros(x: numpy.ndarray) -> None:
+    """
+    Set x to zero.
     """
 def measure_peak(dtype: str, seconds: typing.SupportsFloat | typing.SupportsIndex = 0.2) -> float:
     """
@@ -605,6 +610,14 @@ def measure_peak(dtype: str, seconds: typing.SupportsFloat | typing.SupportsInde
 def measure_read_bandwidth(bytes_per_thread: typing.SupportsInt | typing.SupportsIndex, seconds: typing.SupportsFloat | typing.SupportsIndex = 0.2) -> float:
     """
     Bytes per second that all threads in use read together, each its own bytes over and over.
+    """
+def move_average(average: numpy.ndarray, values: numpy.ndarray, rate: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    average += rate * (values - average), in place.
+    """
+def norm(x: numpy.ndarray) -> float:
+    """
+    The square root of the sum of squares; not finite when a value is not.
     """
 def num_threads() -> int:
     """
@@ -638,12 +651,20 @@ def record_op(name: str, inputs: list[typing.Any], attributes: dict[str, typing.
     Returns the outputs, with those optional ones that the gradients need, and the record; None for an op
     whose outputs are all integers.
     """
+def rmsprop_step(values: numpy.ndarray, gradients: numpy.ndarray, square: numpy.ndarray, mean: numpy.ndarray | None, buffer: numpy.ndarray | None, ranges: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex]], alpha: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, momentum: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    One update of values and the moments that are given in place.
+    """
 def run_op(name: str, inputs: list[typing.Any], caches: list[typing.Any] = [], attributes: dict[str, typing.Any] = {}, wanted: list[str] = [], label: str = '', deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[numpy.ndarray | None]:
     """
     Run one op. Inputs are in the order of op_schemas() without the caches, None where absent.
 
     `wanted` names the optional outputs to compute. The result has every output of the op, None for an
     optional one that was not wanted. `label` starts every error message (default: the op's name).
+    """
+def scale_values(x: numpy.ndarray, factor: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    Multiply x in place.
     """
 def score(step_model: typing.Any, targets: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]], start: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, length_penalty: typing.SupportsFloat | typing.SupportsIndex = 0.0, with_end: bool = True, deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[Hypothesis]:
     """
@@ -668,6 +689,10 @@ def set_num_threads(count: typing.SupportsInt | typing.SupportsIndex) -> None:
 def set_thread_backend(name: str) -> None:
     """
     Force a thread backend: "openmp", "pool" or "serial"; "automatic" lets pyseq choose.
+    """
+def sgd_step(values: numpy.ndarray, gradients: numpy.ndarray, buffer: numpy.ndarray | None, ranges: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex]], momentum: typing.SupportsFloat | typing.SupportsIndex, dampening: typing.SupportsFloat | typing.SupportsIndex, nesterov: bool) -> None:
+    """
+    One update of values in place. Ranges: (begin, end, learning rate, weight decay).
     """
 def thread_backend() -> str:
     """

@@ -18,6 +18,7 @@ void bind_tensor(py::module_& module);
 void bind_vocabulary(py::module_& module);
 void bind_kv_cache(py::module_& module);
 void bind_ops(py::module_& module);
+void bind_optimizer(py::module_& module);
 void bind_safetensors(py::module_& module);
 void bind_program(py::module_& module);
 void bind_decode(py::module_& module);

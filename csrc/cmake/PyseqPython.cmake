@@ -1,4 +1,5 @@
-# The Python extensions: pyseq/_core (pybind11 over the whole library) and pyseq/text/_counting (Cython).
+# The Python extensions: pyseq/_core (pybind11 over the whole library), pyseq/text/_counting and pyseq/data/_batching
+# (Cython).
 find_package(Python 3.10 REQUIRED COMPONENTS Interpreter Development.Module)
 
 # A build without pip's isolation finds pybind11 through the interpreter.
@@ -21,14 +22,18 @@ set_source_files_properties(csrc/bind/eager_call.cpp PROPERTIES COMPILE_OPTIONS 
 # One exported symbol, the module's entry point: nothing of ours or of libstdc++'s meets another library's copy.
 target_link_options(_core PRIVATE LINKER:--exclude-libs,ALL)
 
-set(PYSEQ_COUNTING_PYX "${CMAKE_CURRENT_SOURCE_DIR}/pyseq/text/_counting.pyx")
-set(PYSEQ_COUNTING_CPP "${CMAKE_CURRENT_BINARY_DIR}/_counting.cpp")
-add_custom_command(
-  OUTPUT "${PYSEQ_COUNTING_CPP}"
-  COMMAND "${Python_EXECUTABLE}" -m cython --cplus -3 --output-file "${PYSEQ_COUNTING_CPP}" "${PYSEQ_COUNTING_PYX}"
-  DEPENDS "${PYSEQ_COUNTING_PYX}"
-  VERBATIM)
-python_add_library(_counting MODULE WITH_SOABI "${PYSEQ_COUNTING_CPP}")
+function(pyseq_add_cython folder name)
+  set(pyx "${CMAKE_CURRENT_SOURCE_DIR}/pyseq/${folder}/${name}.pyx")
+  set(cpp "${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp")
+  add_custom_command(
+    OUTPUT "${cpp}"
+    COMMAND "${Python_EXECUTABLE}" -m cython --cplus -3 --output-file "${cpp}" "${pyx}"
+    DEPENDS "${pyx}"
+    VERBATIM)
+  python_add_library(${name} MODULE WITH_SOABI "${cpp}")
+  install(TARGETS ${name} DESTINATION pyseq/${folder})
+endfunction()
+pyseq_add_cython(text _counting)
+pyseq_add_cython(data _batching)
 
 install(TARGETS _core DESTINATION pyseq)
-install(TARGETS _counting DESTINATION pyseq/text)

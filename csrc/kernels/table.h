@@ -9,6 +9,7 @@
 #include "kernels/ctc/args.h"
 #include "kernels/gemm/args.h"
 #include "kernels/limits/args.h"
+#include "kernels/optimizer/args.h"
 #include "kernels/pointwise/args.h"
 #include "kernels/recurrent/args.h"
 #include "kernels/rowwise/args.h"
@@ -21,6 +22,7 @@ struct KernelTable : AdditiveKernels,
                      CtcKernels,
                      GemmKernels,
                      LimitsKernels,
+                     OptimizerKernels,
                      PointwiseKernels,
                      RecurrentKernels,
                      RowwiseKernels {

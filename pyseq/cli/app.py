@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import pyseq
-from pyseq.cli import bench, demo, inspect, profile, quantize, run
+from pyseq.cli import bench, demo, inspect, profile, quantize, run, train
 
 app = typer.Typer(
     name="pyseq",
@@ -20,6 +20,8 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("demo")(demo.demo)
+app.command("train", context_settings=train.FREE_ARGUMENTS)(train.train)
+app.command("eval")(train.evaluate)
 app.command("inspect")(inspect.inspect)
 app.command("quantize")(quantize.quantize)
 app.command("bench")(bench.bench)

@@ -1,0 +1,13 @@
+"""Data: batches of ragged examples, shuffled from a seed, with positions that can be saved; fetching data sets."""
+
+from pkgutil import extend_path
+
+__path__ = extend_path(__path__, __name__)  # see pyseq/__init__.py
+
+from pyseq.data.batching import Batches
+from pyseq.data.finding import find
+from pyseq.data.padding import pad
+from pyseq.data.prefetching import Prefetch
+from pyseq.data.streams import Streams
+
+__all__ = ["Batches", "Prefetch", "Streams", "find", "pad"]

@@ -7,7 +7,7 @@ import collections.abc
 import numpy
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'TextScore', 'TextStream', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Classifier', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'TextScore', 'TextStream', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -560,6 +560,21 @@ class Generator:
     def default_max_length(self) -> int:
         """
         Tokens that are written unless options say otherwise.
+        """
+class Classifier:
+    """
+    A program whose task is "classifier"; usable from many threads.
+    """
+    def __init__(self, program: Program) -> None:
+        ...
+    def classify_batch(self, texts: collections.abc.Sequence[str], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[tuple[str, float]]]:
+        """
+        For each text all labels with their probabilities, the most likely first.
+        """
+    @property
+    def labels(self) -> list[str]:
+        """
+        All labels, in the order of the model's logits.
         """
 def active_isa() -> str:
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from op_cases import Array, Inputs, OpCase, OpError, OpRow, Rng, as_float64, cut, normal, replaced
-from reference import wide
+from op_cases import Array, Inputs, OpCase, OpError, OpRow, Rng, as_float64, cut, normal, replaced, weight
+from reference import linear, wide
 
 import pyseq
 from pyseq import ops
@@ -65,4 +65,31 @@ MATMUL = OpRow(
     ],
 )
 
-ROWS = [MATMUL]
+
+def linear_group(name: str, count: int) -> OpRow:
+    """Maps of different widths, the last one without a bias; narrow and wide rows."""
+
+    def inputs(depth: int, widths: tuple[int, ...]) -> Callable[[Rng, int, int], Inputs]:
+        return lambda rng, batch, time: {
+            "x": normal(rng, batch, time, depth),
+            **{f"weight_{i}": weight(rng, widths[i], depth) for i in range(count)},
+            **{f"bias_{i}": normal(rng, widths[i]) for i in range(count - 1)},
+        }
+
+    def judge(x: Array, **operands: Array) -> tuple[Array, ...]:
+        return tuple(linear(x, operands[f"weight_{i}"], operands.get(f"bias_{i}")) for i in range(count))
+
+    return OpRow(
+        name=name,
+        cases=[OpCase(inputs(7, (45, 3, 32))), OpCase(inputs(300, (33, 64, 1))), OpCase(inputs(1, (1, 1, 1)))],
+        reference=judge,
+        weights=tuple(f"{kind}_{i}" for kind in ("weight", "bias") for i in range(count)),
+        errors=[
+            OpError(cut("weight_1"), pyseq.ShapeError, rf"{name}: weight_1 has shape \[3, 6\].*7"),
+            OpError(cut("bias_0"), pyseq.ShapeError, f"{name}: bias_0 has 44 elements, expected 45"),
+            OpError(as_float64("x"), pyseq.DTypeError, f"{name}: x .*float64"),
+        ],
+    )
+
+
+ROWS = [MATMUL, linear_group("linear_pair", 2), linear_group("linear_triple", 3)]

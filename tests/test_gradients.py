@@ -20,6 +20,8 @@ WITHOUT_GRADIENT = {
     "add_integer": "integers",
     "argmax": "gives integers",
     "cached_attention": "inference: training attends to whole sequences",
+    "linear_pair": "inference: made by a compile pass",
+    "linear_triple": "inference: made by a compile pass",
     "pack_keys": "inference: a layout",
 }
 # Ops whose vjp is still to be written.

@@ -33,8 +33,16 @@ bool lead_team(ThreadBackend backend, int threads, FunctionRef<void()> body) {
 
 class ChunkedLoop final : public Task {
  public:
-  ChunkedLoop(std::int64_t n, std::int64_t chunk, FunctionRef<void(std::int64_t, std::int64_t)> fn)
-      : n_(n), chunk_(chunk), num_chunks_(ceil_div(n, chunk)), fn_(fn) {}
+  ChunkedLoop(std::int64_t n, std::int64_t grain, std::int64_t threads,
+              FunctionRef<void(std::int64_t, std::int64_t)> fn)
+      : n_(n), chunk_(grain), num_chunks_(ceil_div(n, grain)), fn_(fn) {
+    // Many items: chunks differ by one item at most, so that equal threads get equal shares of large items too.
+    const std::int64_t wanted = kChunksPerThread * threads;
+    if (n / wanted < grain) return;
+    chunk_ = n / wanted;
+    longer_ = n % wanted;
+    num_chunks_ = wanted;
+  }
 
   void lead() noexcept override { run_chunks(); }
   void help() noexcept override { run_chunks(); }
@@ -45,16 +53,19 @@ class ChunkedLoop final : public Task {
     while (!error_.occurred()) {
       const std::int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
       if (index >= num_chunks_) return;
-      const std::int64_t begin = index * chunk_;
+      const std::int64_t begin = index * chunk_ + std::min(index, longer_);
+      const std::int64_t size = chunk_ + (index < longer_ ? 1 : 0);
       try {
-        fn_(begin, begin + std::min(chunk_, n_ - begin));
+        fn_(begin, begin + std::min(size, n_ - begin));
       } catch (...) {
         error_.capture();
       }
     }
   }
 
-  const std::int64_t n_, chunk_, num_chunks_;
+  const std::int64_t n_;
+  std::int64_t chunk_, num_chunks_;
+  std::int64_t longer_ = 0;  // so many chunks, the first ones, have an item more
   const FunctionRef<void(std::int64_t, std::int64_t)> fn_;
   std::atomic<std::int64_t> next_{0};
   FirstError error_;
@@ -77,7 +88,7 @@ void parallel_for(std::int64_t n, std::int64_t grain, FunctionRef<void(std::int6
     Team* team = this_thread_context().team;
     if (team == nullptr) return fn(0, n);
     const std::int64_t threads = std::min<std::int64_t>(team->size(), ceil_div(n, grain));
-    ChunkedLoop loop(n, std::max(grain, ceil_div(n, kChunksPerThread * threads)), fn);
+    ChunkedLoop loop(n, grain, threads, fn);
     team->run(loop, static_cast<int>(threads) - 1);
     loop.error().rethrow();
   });

@@ -1,6 +1,7 @@
 #include "ops/product.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "base/packing.h"
 #include "base/threads.h"
@@ -73,6 +74,12 @@ Gemm gemm_arguments(const Product& product) {
 ProductRows rows_from(const RowBuffer& buffer, std::int64_t first) {
   return {at(buffer.values, buffer.storage, first * buffer.stride), buffer.stride,
           buffer.scales == nullptr ? nullptr : buffer.scales + first};
+}
+
+/// Rows are the inner loop: neighbouring tasks read the same panels.
+void run_task(const Product& product, const Cut& cut, std::int64_t task) {
+  const std::int64_t row = task % cut.row_blocks * cut.rows, column = task / cut.row_blocks * cut.columns;
+  multiply(part(product, row, std::min(cut.rows, product.m - row), column, std::min(cut.columns, product.n - column)));
 }
 
 /// All rows of x, shared among threads.
@@ -170,13 +177,10 @@ void multiply(const Product& product) {
 void parallel_multiply(const Product& product, const RunLimits& limits) {
   if (product.m == 0 || product.n == 0) return;
   const Cut cut = cut_of(product);
-  // Rows are the inner loop: neighbouring tasks read the same panels.
   parallel_for(cut.row_blocks * cut.groups, cut.grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t task = begin; task < end; ++task) {
       limits.check();
-      const std::int64_t row = task % cut.row_blocks * cut.rows, column = task / cut.row_blocks * cut.columns;
-      multiply(
-          part(product, row, std::min(cut.rows, product.m - row), column, std::min(cut.columns, product.n - column)));
+      run_task(product, cut, task);
     }
   });
 }
@@ -188,6 +192,33 @@ void parallel_multiply(const Product& product, const float* x, std::int64_t x_st
   const RowBuffer buffer = allocate_rows(product.b.storage, product.m, product.b.in, scratch);
   whole.a = parallel_prepare(buffer, product.m, product.b.in, x, x_stride, limits);
   parallel_multiply(whole, limits);
+}
+
+void parallel_multiply(std::span<Product> products, const float* x, std::int64_t x_stride, Arena& scratch,
+                       const RunLimits& limits) {
+  std::vector<Cut> cuts;
+  std::vector<std::int64_t> ends;  // of the tasks of each product
+  std::int64_t tasks = 0, grain = 1;
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    Product& product = products[i];
+    if (i > 0 && product.b.storage == products[0].b.storage) {
+      product.a = products[0].a;
+    } else {
+      const RowBuffer buffer = allocate_rows(product.b.storage, product.m, product.b.in, scratch);
+      product.a = parallel_prepare(buffer, product.m, product.b.in, x, x_stride, limits);
+    }
+    const Cut& cut = cuts.emplace_back(cut_of(product));
+    ends.push_back(tasks += product.m == 0 ? 0 : cut.row_blocks * cut.groups);
+    grain = std::max(grain, cut.grain);
+  }
+  parallel_for(tasks, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      limits.check();
+      std::size_t i = 0;
+      while (task >= ends[i]) ++i;
+      run_task(products[i], cuts[i], i == 0 ? task : task - ends[i - 1]);
+    }
+  });
 }
 
 }  // namespace pyseq

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "base/arena.h"
 #include "kernels/table.h"
@@ -60,6 +61,9 @@ void multiply(const Product& product);
 void parallel_multiply(const Product& product, const RunLimits& limits);
 /// The same with the rows of x [m, in] in the place of `product.a`: they are prepared first.
 void parallel_multiply(const Product& product, const float* x, std::int64_t x_stride, Arena& scratch,
+                       const RunLimits& limits);
+/// Several products of the same rows x [m, in]: they are prepared once, and all threads share the work of all products.
+void parallel_multiply(std::span<Product> products, const float* x, std::int64_t x_stride, Arena& scratch,
                        const RunLimits& limits);
 
 }  // namespace pyseq

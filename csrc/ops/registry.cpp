@@ -24,6 +24,7 @@ std::vector<OpDef> build_registry() {
   add_embedding_ops(ops);
   add_function_ops(ops);
   add_linear_ops(ops);
+  add_linear_group_ops(ops);
   add_matmul_ops(ops);
   add_loss_ops(ops);
   add_normalization_ops(ops);

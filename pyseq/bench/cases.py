@@ -40,6 +40,16 @@ def linear(rows: int, inputs: int, outputs: int) -> BenchCase:
     return BenchCase("linear", f"{rows}x{inputs}x{outputs}", make)
 
 
+def linear_group(op: str, count: int, rows: int, inputs: int, dtype: str = "float32") -> BenchCase:
+    """Several maps of the same rows, as wide as they are: the projections of an attention."""
+
+    def make(rng: Rng) -> Inputs:
+        packed = {f"weight_{i}": _core.pack_weight(normal(rng, inputs, inputs), dtype=dtype) for i in range(count)}
+        return {"x": normal(rng, rows, inputs), **packed, **{f"bias_{i}": normal(rng, inputs) for i in range(count)}}
+
+    return BenchCase(op, f"{rows}x{inputs}x{inputs}" + ("" if dtype == "float32" else f" {dtype}"), make)
+
+
 def matmul(rows: int, inner: int, columns: int, **attributes: bool) -> BenchCase:
     """Both operands row-major."""
 
@@ -246,6 +256,8 @@ def cross_entropy(rows: int, classes: int) -> BenchCase:
 
 CASES: list[BenchCase] = [
     *(linear(*size) for size in [(1, 512, 2048), (16, 512, 2048), (128, 768, 3072), (512, 512, 512), (4, 512, 32000)]),
+    *(linear_group("linear_pair", 2, 16, 512, dtype) for dtype in ("float32", "int8")),
+    *(linear_group("linear_triple", 3, rows, 512, dtype) for dtype in ("float32", "int8") for rows in (1, 16, 128)),
     *(matmul(*size, transpose_b=True) for size in [(1, 512, 2048), (512, 512, 512)]),
     *(matmul(512, 512, 512, **flags) for flags in ({}, {"transpose_a": True})),
     embedding(4096, 32000, 512),

@@ -9,7 +9,7 @@ from pyseq.ops.additive import additive_attention
 from pyseq.ops.attention import attention, cached_attention, kv_cache, pack_keys
 from pyseq.ops.convolution import conv1d, conv2d
 from pyseq.ops.ctc import ctc_loss
-from pyseq.ops.dense import embedding, linear, matmul
+from pyseq.ops.dense import embedding, linear, linear_pair, linear_triple, matmul
 from pyseq.ops.elementwise import add, add_integer, divide, gelu, multiply, relu, sigmoid, silu, subtract, tanh
 from pyseq.ops.functions import clip, elu, exp, leaky_relu, log, negative, softplus, sqrt
 from pyseq.ops.loss import cross_entropy
@@ -51,6 +51,8 @@ __all__ = [
     "leaky_relu",
     "learned_positions",
     "linear",
+    "linear_pair",
+    "linear_triple",
     "log",
     "log_softmax",
     "lstm",

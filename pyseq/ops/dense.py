@@ -38,6 +38,78 @@ def linear(
     return result
 
 
+def linear_pair(
+    x: OperandT,
+    weight_0: OperandT,
+    weight_1: OperandT,
+    bias_0: OperandT | None = None,
+    bias_1: OperandT | None = None,
+) -> tuple[OperandT, OperandT]:
+    """Two affine maps of the same x: y_i = x W_iᵀ + b_i, with the bits of two `linear`.
+
+    Its rows are read (rounded, quantised) once. Compile passes make it of the projections of a model.
+
+    Args:
+        x: [..., in] float32.
+        weight_0: [out_0, in].
+        weight_1: [out_1, in].
+        bias_0: [out_0] or None.
+        bias_1: [out_1] or None.
+
+    Returns:
+        y_0 [..., out_0] and y_1 [..., out_1].
+
+    Raises:
+        ShapeError, DTypeError: an input does not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> x, weight = np.array([[1, 2]], np.float32), np.array([[3, 4]], np.float32)
+        >>> ops.linear_pair(x, weight, -weight)
+        (array([[11.]], dtype=float32), array([[-11.]], dtype=float32))
+    """
+    y_0, y_1 = apply("linear_pair", (x, weight_0, weight_1, bias_0, bias_1))
+    return y_0, y_1
+
+
+def linear_triple(
+    x: OperandT,
+    weight_0: OperandT,
+    weight_1: OperandT,
+    weight_2: OperandT,
+    bias_0: OperandT | None = None,
+    bias_1: OperandT | None = None,
+    bias_2: OperandT | None = None,
+) -> tuple[OperandT, OperandT, OperandT]:
+    """Three affine maps of the same x, as `linear_pair`: queries, keys and values of an attention.
+
+    Args:
+        x: [..., in] float32.
+        weight_0: [out_0, in].
+        weight_1: [out_1, in].
+        weight_2: [out_2, in].
+        bias_0: [out_0] or None.
+        bias_1: [out_1] or None.
+        bias_2: [out_2] or None.
+
+    Returns:
+        y_0 [..., out_0], y_1 [..., out_1] and y_2 [..., out_2].
+
+    Raises:
+        ShapeError, DTypeError: an input does not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> x, weight = np.array([[1, 2]], np.float32), np.array([[3, 4]], np.float32)
+        >>> ops.linear_triple(x, weight, -weight, weight, bias_2=np.ones(1, np.float32))
+        (array([[11.]], dtype=float32), array([[-11.]], dtype=float32), array([[12.]], dtype=float32))
+    """
+    y_0, y_1, y_2 = apply("linear_triple", (x, weight_0, weight_1, weight_2, bias_0, bias_1, bias_2))
+    return y_0, y_1, y_2
+
+
 def matmul(a: OperandT, b: OperandT, transpose_a: bool = False, transpose_b: bool = False) -> OperandT:
     """Matrix product of the last two axes: y = a b, with aᵀ or bᵀ in their place when asked for.
 

@@ -7,7 +7,7 @@ namespace {
 
 // Constants of loops come first: the weights that bodies read then look like those of any other function. Dead nodes
 // come before the fusions, which want values that are read once.
-constexpr std::array<Pass, 7> kPasses{{
+constexpr std::array<Pass, 8> kPasses{{
     {"bind_loop_constants", true, bind_loop_constants},
     {"fold_constants", true, fold_constants},
     {"share_equal_nodes", true, share_equal_nodes},
@@ -15,6 +15,7 @@ constexpr std::array<Pass, 7> kPasses{{
     {"fuse_activations", true, fuse_activations},
     {"fuse_residuals", true, fuse_residuals},
     {"fuse_norms", true, fuse_norms},
+    {"group_linears", true, group_linears},
 }};
 
 }  // namespace

@@ -28,6 +28,7 @@ void share_equal_nodes(ProgramSpec& program);
 void fuse_activations(ProgramSpec& program);
 void fuse_residuals(ProgramSpec& program);
 void fuse_norms(ProgramSpec& program);
+void group_linears(ProgramSpec& program);
 void remove_dead_nodes(ProgramSpec& program);
 
 }  // namespace pyseq

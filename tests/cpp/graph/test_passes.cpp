@@ -1,6 +1,9 @@
 // Compile passes: which nodes they leave, and that results keep their bits.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <optional>
+
 #include "program_builder.h"
 
 using namespace pyseq;
@@ -29,8 +32,8 @@ ProgramBuilder with_weights() {
 }
 
 /// Runs a program with and without passes: the same bits in all outputs. Returns the ops of "forward" after the passes.
-Ops check_same(const ProgramBuilder& builder, const NamedTensors& inputs) {
-  const auto optimized = builder.build(), raw = builder.build({.optimize = false});
+Ops check_same(const ProgramBuilder& builder, const NamedTensors& inputs, std::optional<DType> dtype = {}) {
+  const auto optimized = builder.build({.dtype = dtype}), raw = builder.build({.dtype = dtype, .optimize = false});
   Session session(optimized), raw_session(raw);
   const RunResult actual = session.run("forward", inputs), expected = raw_session.run("forward", inputs);
   REQUIRE(actual.outputs.size() == expected.outputs.size());
@@ -147,6 +150,42 @@ TEST_CASE("the result of grouped heads is as wide as the queries, not as the val
   forward.output("y", forward.node("layer_norm", {forward.node("add", {attended, x})}));
   const NamedTensors inputs{{"x", random_tensor({2, 3, kWidth}, 9)}, {"narrow", random_tensor({2, 3, kWidth / 2}, 8)}};
   CHECK(check_same(with_weights().function(forward), inputs) == Ops{"attention", "add", "layer_norm"});
+}
+
+TEST_CASE("projections of one value are computed together, in any storage type") {
+  FunctionBuilder forward("forward");
+  // A memory that is no value of these: its own pair, of different widths.
+  const auto x = forward.input("x", kTokens), memory = forward.input("memory", {"batch", "source", 40});
+  const auto query = forward.node("linear", {x, "w:query", "w:bias"}, json::object(), "attention.query");
+  const auto key = forward.node("linear", {x, "w:key"}, json::object(), "attention.key");
+  const auto value = forward.node("linear", {x, "w:query"}, json::object(), "attention.value");
+  const auto attended = forward.node("attention", {query, key, value}, {{"num_heads", 2}});
+  forward.output("wide", forward.node("linear", {memory, "w:wide"})).output("y", attended);
+  forward.output("wider", forward.node("linear", {memory, "w:wider", "w:wider_bias"}));
+  ProgramBuilder builder = with_weights();
+  builder.weight("query", random_tensor({kWidth, kWidth}, 4)).weight("key", random_tensor({kWidth, kWidth}, 5));
+  builder.weight("wide", random_tensor({33, 40}, 6)).weight("wider", random_tensor({70, 40}, 7));
+  builder.weight("wider_bias", random_tensor({70}, 8)).function(forward);
+  const NamedTensors inputs{{"x", random_tensor({2, 3, kWidth}, 9)}, {"memory", random_tensor({2, 5, 40}, 10)}};
+  for (const std::optional<DType> dtype : {std::optional<DType>(), std::optional(DType::float32),
+                                           std::optional(DType::bfloat16), std::optional(DType::int8)}) {
+    // The query's weight is shared with the values: those two nodes have different biases.
+    CHECK(check_same(builder, inputs, dtype) == Ops{"linear_triple", "attention", "linear_pair"});
+  }
+  CHECK(builder.build()->function("forward").nodes[0].name == "attention.query, attention.key, attention.value");
+}
+
+TEST_CASE("linears with something fused into them, of weights that are computed, or far apart stay alone") {
+  FunctionBuilder forward("forward");
+  const auto x = forward.input("x", kTokens), weight = forward.input("other", {kWidth, kWidth});
+  const auto first = forward.node("linear", {x, "w:weight", "w:bias"});
+  const auto activated = forward.node("relu", {forward.node("linear", {x, "w:weight"})});
+  auto y = forward.node("add", {activated, forward.node("linear", {x, weight})});
+  for (int i = 0; i < 8; ++i) y = forward.node("tanh", {y});
+  forward.output("first", first).output("y", y).output("last", forward.node("linear", {x, "w:weight", "w:scale"}));
+  const NamedTensors inputs{{"x", random_tensor({2, 3, kWidth}, 9)}, {"other", random_tensor({kWidth, kWidth}, 8)}};
+  const Ops ops = check_same(with_weights().function(forward), inputs);
+  CHECK(std::count(ops.begin(), ops.end(), "linear") == 4);
 }
 
 TEST_CASE("nodes that nobody reads go, chains of them too") {

@@ -33,6 +33,8 @@ TEST_CASE("the registry has the ops of docs/architecture.md, in alphabetical ord
                                                   "leaky_relu",
                                                   "learned_positions",
                                                   "linear",
+                                                  "linear_pair",
+                                                  "linear_triple",
                                                   "log",
                                                   "log_softmax",
                                                   "lstm",

@@ -17,7 +17,9 @@ TASKS: dict[str, Any] = {"translator": Translator, "generator": Generator, "clas
 SHOWN = 8  # names of files in an error message
 
 
-def load(path: str | PathLike[str], *, mmap: bool = True, dtype: str | None = None) -> Any:
+def load(
+    path: str | PathLike[str], *, mmap: bool = True, dtype: str | None = None, cache_dtype: str | None = None
+) -> Any:
     """Open a model.
 
     Args:
@@ -26,6 +28,7 @@ def load(path: str | PathLike[str], *, mmap: bool = True, dtype: str | None = No
             other projects are converted in memory.
         mmap: map program files into memory, so that processes share one copy of the weights.
         dtype: storage type of the weights: "float32", "bfloat16" or "int8"; None leaves them as the file has them.
+        cache_dtype: storage type of the key/value caches, likewise.
 
     Returns:
         the object for the model's task: a `Translator`, a `Generator` or a `Classifier`.
@@ -35,7 +38,7 @@ def load(path: str | PathLike[str], *, mmap: bool = True, dtype: str | None = No
         ArgumentError: no such file or folder. UnsupportedError: a task or feature that is not known here.
     """
     location = _location(path)
-    program = _open(location, mmap, dtype)
+    program = _open(location, mmap, dtype, cache_dtype)
     kind = program.task.get("kind", "none")
     if kind not in TASKS:
         raise _core.UnsupportedError(
@@ -52,16 +55,17 @@ def _location(path: str | PathLike[str]) -> Path:
     return shipped if len(location.parts) == 1 and not location.exists() and shipped.exists() else location
 
 
-def _open(location: Path, mmap: bool, dtype: str | None) -> Program:
+def _open(location: Path, mmap: bool, dtype: str | None, cache_dtype: str | None) -> Program:
     if not location.exists():
         shipped = ", ".join(sorted(file.stem for file in ASSETS.glob("*.safetensors")))
         raise _core.ArgumentError(f"{location}: no such file or folder, and not a model of the package ({shipped})")
     if location.is_file() and location.suffix == ".safetensors":
-        return Program.load(location, mmap=mmap, dtype=dtype)
+        return Program.load(location, mmap=mmap, dtype=dtype, cache_dtype=cache_dtype)
     for family in FAMILIES:
         if family.recognises(location):
             program = family.convert(location)
-            return program if dtype is None else program.with_dtype(dtype)
+            is_as_stored = dtype is None and cache_dtype is None
+            return program if is_as_stored else program.with_dtype(dtype, cache_dtype=cache_dtype)
     supported = "; ".join([PROGRAM_FILE, *(family.description for family in FAMILIES)])
     raise _core.FormatError(f"{location}: {_found(location)}, which is no model known here. Supported: {supported}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import tempfile
@@ -33,14 +32,19 @@ class Program:
         {'output': array([[0., 1.]], dtype=float32)}
     """
 
-    def __init__(self, core: _core.Program, content: bytes | Path) -> None:
+    def __init__(self, core: _core.Program) -> None:
         self._core = core
-        self._content = content  # the file, for save
         self._sessions = threading.local()
 
     @classmethod
     def load(
-        cls, file: str | PathLike[str], *, mmap: bool = True, dtype: str | None = None, optimize: bool = True
+        cls,
+        file: str | PathLike[str],
+        *,
+        mmap: bool = True,
+        dtype: str | None = None,
+        cache_dtype: str | None = None,
+        optimize: bool = True,
     ) -> Program:
         """Open a program file.
 
@@ -50,32 +54,48 @@ class Program:
                 may cut short).
             dtype: storage type of the weights that products read: "float32", "bfloat16" or "int8" (symmetric, one scale
                 per output channel; inputs are quantised row by row). None leaves them as the file has them.
+            cache_dtype: storage type of the key/value caches: "float32", "bfloat16" or "int8" (one scale per head and
+                position of keys and of values). None leaves them as the file has them.
             optimize: run the compile passes: the same results with fewer and larger ops. False: the ops of the file.
 
         Raises:
             FormatError: what is wrong with the file. ArgumentError: an unknown dtype, or a weight that it cannot hold.
         """
-        return cls(_core.Program.load(Path(file), mmap, dtype, optimize), Path(file))
+        return cls(_core.Program.load(Path(file), mmap, dtype, cache_dtype, optimize))
 
     @classmethod
-    def parse(cls, content: bytes, *, dtype: str | None = None, optimize: bool = True) -> Program:
-        """The program in the bytes of a file; `dtype` and `optimize` as for `load`."""
-        return cls(_core.Program.parse(content, dtype, optimize), content)
+    def parse(
+        cls, content: bytes, *, dtype: str | None = None, cache_dtype: str | None = None, optimize: bool = True
+    ) -> Program:
+        """The program in the bytes of a file, which are copied; options as for `load`."""
+        return cls(_core.Program.parse(content, dtype, cache_dtype, optimize))
 
-    def with_dtype(self, dtype: str | None, *, optimize: bool = True) -> Program:
-        """The same program with weights of another storage type; `dtype` and `optimize` as for `load`."""
-        if isinstance(self._content, bytes):
-            return Program.parse(self._content, dtype=dtype, optimize=optimize)
-        return Program.load(self._content, dtype=dtype, optimize=optimize)
+    @classmethod
+    def parse_through_file(cls, content: bytes) -> Program:
+        """As `parse`, but what need not be in memory is read from a file without a name, which goes with the program.
+
+        Weights then take memory once, in whatever layout and storage type they are used. Where no such file can be
+        written, the program is parsed in memory.
+        """
+        try:
+            with tempfile.TemporaryDirectory(prefix="pyseq-") as folder:
+                file = Path(folder) / "program.safetensors"
+                file.write_bytes(content)
+                return cls.load(file)
+        except OSError:
+            return cls.parse(content)
+
+    def with_dtype(self, dtype: str | None, *, cache_dtype: str | None = None, optimize: bool = True) -> Program:
+        """The same program with weights (and caches) of other storage types; options as for `load`."""
+        return Program(self._core.with_options(dtype, cache_dtype, optimize))
 
     def save(self, file: str | PathLike[str]) -> None:
         """Write the program file: beside the target first, then renamed."""
-        content = self._content if isinstance(self._content, bytes) else self._content.read_bytes()
         target = Path(file)
         handle, temporary = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
+                stream.write(self._core.content)
                 stream.flush()
                 os.fsync(stream.fileno())
             os.chmod(temporary, 0o666 & ~_umask())
@@ -178,9 +198,9 @@ class Program:
     @property
     def description(self) -> dict[str, Any]:
         """What the file says of itself: functions, state, packed tensors (docs/architecture.md, "Program file")."""
-        with io.BytesIO(self._content) if isinstance(self._content, bytes) else self._content.open("rb") as stream:
-            size = int.from_bytes(stream.read(HEADER_LENGTH_BYTES), "little")
-            header = json.loads(stream.read(size))
+        content = self._core.content
+        end = HEADER_LENGTH_BYTES + int.from_bytes(content[:HEADER_LENGTH_BYTES], "little")
+        header = json.loads(bytes(content[HEADER_LENGTH_BYTES:end]))
         description: dict[str, Any] = json.loads(header["__metadata__"]["pyseq.program"])
         return description
 

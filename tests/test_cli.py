@@ -140,3 +140,28 @@ def test_bench_names_the_ops_it_knows() -> None:
     finished = pyseq_command("bench", "sofmax")
     assert finished.returncode == 2
     assert "softmax" in finished.stderr
+
+
+def test_bench_measures_packed_weights_in_another_storage_type() -> None:
+    written = json.loads(output_of("bench", "linear", "--dtype", "int8", "--budget", 0.001, "-o", "json"))
+    assert {case["label"].rsplit(" ", 1)[-1] for case in written["cases"]} == {"int8"}
+    finished = pyseq_command("bench", "softmax", "--dtype", "int8")
+    assert finished.returncode == 2
+    assert "packed weights" in finished.stderr
+
+
+def test_inspect_shows_narrow_weights(folder: Path) -> None:
+    written = json.loads(output_of("inspect", folder, "--dtype", "int8", "--json"))
+    assert {tensor["dtype"] for tensor in written["tensors"] if tensor["panel_gates"]} == {"int8"}
+    finished = pyseq_command("inspect", folder, "--dtype", "int4")
+    assert finished.returncode == 1
+    assert "int4" in finished.stderr
+
+
+def test_run_takes_the_storage_type_of_caches(folder: Path) -> None:
+    plain = output_of("run", folder, "abc", "--max-length", 9)
+    assert output_of("run", folder, "abc", "--max-length", 9, "--cache-dtype", "float32") == plain
+    assert output_of("run", folder, "abc", "--max-length", 9, "--cache-dtype", "bfloat16").strip()
+    finished = pyseq_command("run", folder, "abc", "--cache-dtype", "int4")
+    assert finished.returncode == 1
+    assert 'cache_dtype is "int4", expected float32, bfloat16 or int8' in finished.stderr

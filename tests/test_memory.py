@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +28,19 @@ def resident():
 pyseq.set_num_threads(1)
 x = np.ones((1, 3, 1024), np.float32)
 before = resident()
-program = pyseq.Program.load(sys.argv[1], dtype=sys.argv[2] or None)
+LOAD
 program.run("forward", x=x)
 print(resident() - before)
 """
 
 
-def taken(file: Path, dtype: str) -> float:
+LOAD = "program = pyseq.Program.load(sys.argv[1], dtype=sys.argv[2] or None)"
+
+
+def taken(file: Path, dtype: str, load: str = LOAD) -> float:
+    script = MEASURE.replace("LOAD", load)
     finished = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(MEASURE), str(file), dtype], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script, str(file), dtype], capture_output=True, text=True, check=True
     )
     return float(finished.stdout)
 
@@ -52,6 +55,29 @@ def test_a_program_takes_its_weights_once(pack: bool, dtype: str, share: float, 
     pyseq.export(model, file, {"x": np.ones((1, 1, WIDTH), np.float32)}, pack=pack)
     expected = share * WEIGHTS_MB
     assert 0.9 * expected < taken(file, dtype) < expected + 0.25 * WEIGHTS_MB
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell what is resident")
+@pytest.mark.parametrize(("pack", "dtype", "share"), [(True, "", 1.0), (False, "", 1.0), (True, "int8", 0.25)])
+def test_a_converted_program_takes_its_weights_once(pack: bool, dtype: str, share: float, tmp_path: Path) -> None:
+    model = nn.Sequential(*(nn.Linear(WIDTH, WIDTH) for _ in range(LAYERS)))
+    file = tmp_path / "model.safetensors"
+    pyseq.export(model, file, {"x": np.ones((1, 1, WIDTH), np.float32)}, pack=pack)
+    load = (
+        "program = pyseq.Program.parse_through_file(open(sys.argv[1], 'rb').read())\n"
+        "program = program.with_dtype(sys.argv[2]) if sys.argv[2] else program"
+    )
+    expected = share * WEIGHTS_MB
+    assert 0.9 * expected < taken(file, dtype, load) < expected + 0.25 * WEIGHTS_MB
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell what is resident")
+def test_a_parsed_program_keeps_one_copy_of_its_file(tmp_path: Path) -> None:
+    model = nn.Sequential(*(nn.Linear(WIDTH, WIDTH) for _ in range(LAYERS)))
+    file = tmp_path / "model.safetensors"
+    pyseq.export(model, file, {"x": np.ones((1, 1, WIDTH), np.float32)}, pack=True)
+    load = "program = pyseq.Program.parse(open(sys.argv[1], 'rb').read())"
+    assert 0.9 * WEIGHTS_MB < taken(file, "", load) < 1.25 * WEIGHTS_MB
 
 
 def resident_bytes() -> int:
@@ -80,3 +106,19 @@ def test_ten_thousand_calls_of_varying_shapes_take_no_more_memory() -> None:
         call()
     assert resident_bytes() - before < 4 * 2**20
     assert session.workspace_bytes <= workspace * 1.05
+
+
+def test_saving_and_narrowing_read_the_file_that_was_loaded(tmp_path: Path) -> None:
+    model = nn.Linear(5, 4)
+    x = np.ones((2, 5), np.float32)
+    content = pyseq.export(model, None, {"x": pyseq.Input(x, dims=("batch", 5))})
+    file, copy = tmp_path / "model.safetensors", tmp_path / "copy.safetensors"
+    file.write_bytes(content)
+    programs = [pyseq.Program.parse(content), pyseq.Program.parse_through_file(content), pyseq.Program.load(file)]
+    file.unlink()
+    for program in programs:
+        program.save(copy)
+        assert copy.read_bytes() == content
+        assert program.description["format"] == 1
+        narrow, judge = program.with_dtype("int8"), pyseq.Program.parse(content, dtype="int8")
+        np.testing.assert_array_equal(narrow.run("forward", x=x)["output"], judge.run("forward", x=x)["output"])

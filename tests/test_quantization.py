@@ -243,3 +243,32 @@ def assert_float32_is_within_budget(folder: Path, words: list[str]) -> None:
 def test_float32_is_within_2e_5_of_float64_on_both_models(data_dir: Path) -> None:
     assert_float32_is_within_budget(transliteration(data_dir), ["محمد", "صنعاء"])
     assert_float32_is_within_budget(grapheme_to_phoneme(), ["rhythm", "colonel"])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+def test_caches_are_stored_as_asked_for_at_load_time(dtype: str, tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "model")
+    stored = pyseq.load(folder).program
+    file = tmp_path / "model.safetensors"
+    stored.save(file)
+    tokens, lengths = np.array([[1, 2, 3], [2, 1, 0]]), np.array([3, 2])
+    results = []
+    for program in (
+        stored,
+        pyseq.load(folder, cache_dtype=dtype).program,
+        pyseq.load(file, cache_dtype=dtype).program,
+        pyseq.Program.parse(file.read_bytes(), cache_dtype=dtype),
+        stored.with_dtype(None, cache_dtype=dtype),
+    ):
+        caches = {state["dtype"] for state in program.state if state["kind"] == "cache"}
+        assert caches == {"float32" if program is stored else dtype}
+        state = program.new_state(2)
+        program.run("encode", state=state, tokens=tokens, lengths=lengths)
+        steps = [program.run("step", state=state, tokens=np.array([[2], [n]]))["logits"] for n in (1, 2, 3)]
+        results.append(np.stack(steps))
+    for other in results[2:]:
+        np.testing.assert_array_equal(other, results[1])
+    largest = np.abs(results[0]).max()
+    difference = np.abs(results[1] - results[0]).max() / largest
+    assert difference <= {"float32": 0, "bfloat16": 0.05, "int8": 0.1}[dtype]
+    assert (difference == 0) == (dtype == "float32")

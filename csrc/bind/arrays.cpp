@@ -132,11 +132,12 @@ py::object operand_from_tensor(const Tensor& tensor) {
   return array_from_tensor(tensor.copy());
 }
 
-DType storage_type(std::string_view label, std::string_view name) {
+DType storage_type(std::string_view label, std::string_view name, std::string_view argument) {
   for (const DType dtype : {DType::float32, DType::bfloat16, DType::int8}) {
     if (name == dtype_name(dtype)) return dtype;
   }
-  throw ValueError(std::string(label) + ": dtype is \"" + std::string(name) + "\", expected float32, bfloat16 or int8");
+  throw ValueError(std::string(label) + ": " + std::string(argument) + " is \"" + std::string(name) +
+                   "\", expected float32, bfloat16 or int8");
 }
 
 }  // namespace pyseq

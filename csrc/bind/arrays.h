@@ -39,7 +39,7 @@ py::typing::Optional<py::array> optional_array(const Tensor& tensor);
 /// The inverse of tensor_from_operand, with a copy of the values: an array, a PackedWeight, or None.
 py::object operand_from_tensor(const Tensor& tensor);
 
-/// A storage type of packed weights by its name. ValueError: another name.
-DType storage_type(std::string_view label, std::string_view name);
+/// A storage type of packed weights and caches by its name. ValueError: another name.
+DType storage_type(std::string_view label, std::string_view name, std::string_view argument = "dtype");
 
 }  // namespace pyseq

@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/arena.h"
 #include "base/packing.h"
 #include "graph/inspect.h"
 #include "graph/output_types.h"
 #include "graph/passes/pass.h"
 #include "graph/program_impl.h"
-#include "io/files.h"
 #include "io/program_file.h"
 #include "io/safetensors.h"
 
@@ -19,12 +19,18 @@ std::string join(const std::vector<std::string>& names) {
   return text.empty() ? "none" : text;
 }
 
-std::optional<DType> checked_storage(const LoadOptions& options) {
-  const std::optional<DType> dtype = options.dtype;
+std::optional<DType> checked_storage(std::string_view option, std::optional<DType> dtype) {
   if (dtype && *dtype != DType::float32 && *dtype != DType::bfloat16 && *dtype != DType::int8) {
-    throw ValueError(std::string("program: dtype is ") + dtype_name(*dtype) + ", expected float32, bfloat16 or int8");
+    throw ValueError("program: " + std::string(option) + " is " + dtype_name(*dtype) +
+                     ", expected float32, bfloat16 or int8");
   }
   return dtype;
+}
+
+void set_cache_storage(ProgramSpec& spec, DType dtype) {
+  for (StateInfo& state : spec.states) {
+    if (state.kind == StateKind::cache) state.dtype = dtype;
+  }
 }
 
 }  // namespace
@@ -41,22 +47,29 @@ const char* state_kind_name(StateKind kind) {
   return "unknown";
 }
 
-Program::Impl::Impl(ProgramSpec program_spec, const LoadOptions& options) : spec(std::move(program_spec)) {
-  const std::optional<DType> storage = checked_storage(options);
+Program::Impl::Impl(FileBytes file, bool mapped, const LoadOptions& options)
+    : content(std::move(file)), is_mapped(mapped), spec(read_program(content.bytes, content.owner)) {
+  const std::optional<DType> storage = checked_storage("dtype", options.dtype);
+  const std::optional<DType> cache_storage = checked_storage("cache_dtype", options.cache_dtype);
+  if (cache_storage) set_cache_storage(spec, *cache_storage);
   for (const WeightSpec& weight : spec.weights) tensors.push_back(weight.info);
   if (options.optimize) optimize(spec);
   compiled = compile_program(spec, storage);
+  if (is_mapped) drop_replaced_weights();
+  // Weights on their way to another layout took memory that nothing needs any more.
+  if (!compiled.replaced_weights.empty()) MemoryPool::trim();
 }
 
-void Program::Impl::drop_replaced_weights(std::span<const std::byte> mapped) const {
+void Program::Impl::drop_replaced_weights() const {
+  const std::span<const std::byte> mapped = content.bytes;
   for (const int weight : compiled.replaced_weights) {
     // Folded constants are not in the file.
     if (weight >= static_cast<int>(tensors.size())) continue;
     const Tensor& tensor = spec.weights[weight].tensor;
     const auto* begin = static_cast<const std::byte*>(tensor.raw());
     // A tensor that the file does not align is a copy outside of it.
-    const bool is_mapped = begin >= mapped.data() && begin + tensor.num_bytes() <= mapped.data() + mapped.size();
-    if (is_mapped) drop_pages({begin, tensor.num_bytes()});
+    const bool is_inside = begin >= mapped.data() && begin + tensor.num_bytes() <= mapped.data() + mapped.size();
+    if (is_inside) drop_pages({begin, tensor.num_bytes()});
   }
 }
 
@@ -71,19 +84,17 @@ const std::vector<FunctionInfo>& Program::Impl::functions() const {
   return functions_;
 }
 
-std::shared_ptr<const Program> Program::Impl::make(ProgramSpec spec, const LoadOptions& options) {
-  return std::shared_ptr<const Program>(new Program(std::make_unique<Impl>(std::move(spec), options)));
+std::shared_ptr<const Program> Program::Impl::make(FileBytes file, bool mapped, const LoadOptions& options) {
+  return std::shared_ptr<const Program>(new Program(std::make_unique<Impl>(std::move(file), mapped, options)));
 }
 
 Program::Program(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Program::~Program() = default;
 
 std::shared_ptr<const Program> Program::load(const std::filesystem::path& file, const LoadOptions& options) {
-  const FileBytes content = open_file(file, options.mmap);
+  FileBytes content = open_file(file, options.mmap);
   try {
-    auto program = parse(content.bytes, content.owner, options);
-    if (options.mmap) program->impl().drop_replaced_weights(content.bytes);
-    return program;
+    return Impl::make(std::move(content), options.mmap, options);
   } catch (const FormatError& error) {
     throw FormatError(file.string() + ": " + error.what());
   }
@@ -97,7 +108,11 @@ std::shared_ptr<const Program> Program::parse(std::span<const std::byte> bytes, 
     bytes = {static_cast<const std::byte*>(copy.raw()), bytes.size()};
     owner = std::make_shared<Tensor>(std::move(copy));
   }
-  return Impl::make(read_program(bytes, std::move(owner)), options);
+  return Impl::make({bytes, std::move(owner)}, false, options);
+}
+
+std::shared_ptr<const Program> Program::with_options(const LoadOptions& options) const {
+  return Impl::make(impl_->content, impl_->is_mapped, options);
 }
 
 std::vector<std::string> Program::function_names() const {
@@ -137,6 +152,10 @@ const std::vector<TensorInfo>& Program::tensors() const {
 
 const std::string& Program::task() const {
   return impl_->spec.task;
+}
+
+std::span<const std::byte> Program::content() const {
+  return impl_->content.bytes;
 }
 
 const std::string& Program::producer() const {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,18 @@ class BenchCase:
     label: str
     make: Callable[[Rng], Inputs]
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def packs(self) -> bool:
+        """Whether weights are stored packed."""
+        return self.op.removesuffix("_step") in PACKED_OPS
+
+
+PACKED_OPS = {
+    *("linear", "linear_pair", "linear_triple", "conv1d", "conv2d"),
+    *("rnn", "gru", "simple_gru", "lstm", "coupled_lstm"),
+}
+NARROW = ("bfloat16", "int8")
 
 
 def normal(rng: Rng, *shape: int) -> NDArray[np.float32]:
@@ -304,3 +316,21 @@ CASES: list[BenchCase] = [
     *(recurrent_step(kind, 1, 512) for kind in GATES),
     *(recurrent_step(kind, 1, 512, dtype) for kind in ("gru", "lstm") for dtype in ("bfloat16", "int8")),
 ]
+
+
+def with_storage(cases: list[BenchCase], dtype: str) -> list[BenchCase]:
+    """The cases of ops with packed weights, each once, with those weights stored in another type."""
+
+    def stored(case: BenchCase) -> BenchCase:
+        def make(rng: Rng) -> Inputs:
+            inputs = case.make(rng)
+            return {
+                name: _core.pack_weight(value.unpack(), value.gates, dtype)
+                if isinstance(value, _core.PackedWeight)
+                else value
+                for name, value in inputs.items()
+            }
+
+        return replace(case, label=f"{case.label} {dtype}", make=make)
+
+    return [stored(case) for case in cases if case.packs and not case.label.endswith(NARROW)]

@@ -26,17 +26,28 @@ class Format(str, Enum):
     csv = "csv"
 
 
+class Storage(str, Enum):
+    """Storage types of packed weights."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    int8 = "int8"
+
+
 def bench(
     ops: Annotated[list[str] | None, typer.Argument(help="Ops to measure (default: all).")] = None,
     output: Annotated[Format, typer.Option("--output", "-o", help="table, json or csv.")] = Format.table,
     budget: Annotated[float, typer.Option(min=0.0, help="Seconds per case.")] = 0.3,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to use (default: CPUs usable).")] = None,
     isa: Annotated[str | None, typer.Option(help="Instruction-set tier to use (default: the best).")] = None,
+    dtype: Annotated[
+        Storage | None, typer.Option(help="Only ops with packed weights, stored in this type (default: float32).")
+    ] = None,
     limits: Annotated[bool, typer.Option("--limits", help="Show what the machine can do at most, no ops.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="With --limits: measure them again.")] = False,
 ) -> None:
     """Measure ops: median time of a call, GFLOP/s and GB/s. Or, with --limits, the machine itself."""
-    from pyseq.bench.cases import CASES
+    from pyseq.bench.cases import CASES, with_storage
     from pyseq.bench.timing import measure
 
     if threads is not None:
@@ -50,7 +61,11 @@ def bench(
     for name in ops or []:
         if name not in known:
             raise typer.BadParameter(f"no op '{name}'; ops: {', '.join(known)}")
-    measured = [asdict(measure(case, budget)) for case in CASES if not ops or case.op in ops]
+    cases = CASES if dtype is None else with_storage(CASES, dtype.value)
+    chosen = [case for case in cases if not ops or case.op in ops]
+    if not chosen:
+        raise typer.BadParameter(f"--dtype is for ops with packed weights: {', '.join(sorted({c.op for c in cases}))}")
+    measured = [asdict(measure(case, budget)) for case in chosen]
     print_measurements(measured, output)
 
 

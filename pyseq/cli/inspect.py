@@ -16,10 +16,18 @@ def inspect(
     model: Annotated[Path, typer.Argument(help="A program file (.safetensors) or a model folder.")],
     nodes: Annotated[bool, typer.Option("--nodes", help="List every node of every function.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Show the nodes of the file, before the compile passes.")] = False,
+    dtype: Annotated[
+        str | None, typer.Option(help="Show the program with bfloat16 or int8 weights, as `quantize` writes it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
 ) -> None:
     """Show what a model file holds."""
+    from pyseq import Program
+    from pyseq.quantization import quantize
+
     program = open_program(model)
+    if dtype is not None:
+        program = Program.parse(quantize(program, dtype))
     if raw:
         program = program.with_dtype(None, optimize=False)
     if as_json:

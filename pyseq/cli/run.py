@@ -37,12 +37,15 @@ def run(
     dtype: Annotated[
         str | None, typer.Option(help="Storage type of the weights: float32, bfloat16 or int8 (default: as stored).")
     ] = None,
+    cache_dtype: Annotated[
+        str | None, typer.Option(help="Storage type of key/value caches: float32, bfloat16 or int8.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to use (default: CPUs usable).")] = None,
 ) -> None:
     """Run a model on texts: it translates each, goes on with it, or tells its label, whatever it is for."""
     if threads is not None:
         pyseq.set_num_threads(threads)
-    loaded = pyseq.load(model, dtype=dtype)
+    loaded = pyseq.load(model, dtype=dtype, cache_dtype=cache_dtype)
     lines = iter(texts) if texts else standard_input()
     batch_size = 1 if not texts and sys.stdin.isatty() else BATCH
     if isinstance(loaded, Generator):

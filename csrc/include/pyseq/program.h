@@ -32,6 +32,8 @@ struct LoadOptions {
   bool mmap = true;  // false: read the file into memory
   /// Storage type of the weights that products read: float32, bfloat16 or int8. Absent: as the file has them.
   std::optional<DType> dtype;
+  /// Storage type of all key/value caches: float32, bfloat16 or int8. Absent: as the file has them.
+  std::optional<DType> cache_dtype;
   /// Run the compile passes: the same results with fewer and larger nodes. false: the nodes of the file.
   bool optimize = true;
 };
@@ -86,6 +88,8 @@ class Program {
   static std::shared_ptr<const Program> parse(std::span<const std::byte> bytes,
                                               std::shared_ptr<const void> owner = nullptr,
                                               const LoadOptions& options = {});
+  /// The same file with other options (`mmap` stays as it was); both programs share its bytes.
+  std::shared_ptr<const Program> with_options(const LoadOptions& options) const;
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -105,6 +109,7 @@ class Program {
   std::shared_ptr<const Vocabulary> vocabulary(std::string_view name) const;  // ValueError
   std::vector<std::string> vocabulary_names() const;
   Tensor tensor(std::string_view name) const;  // ValueError
+  std::span<const std::byte> content() const;  // the file
 
   struct Impl;
   const Impl& impl() const { return *impl_; }

@@ -1,6 +1,7 @@
 # Work on lists of sequences of any length that is too slow in Python: putting sequences of like lengths together, and
 # filling padded arrays.
 
+from cpython.number cimport PyNumber_Index
 from libc.stdint cimport int64_t
 from libcpp.algorithm cimport stable_sort
 from libcpp.vector cimport vector
@@ -71,14 +72,14 @@ def fill_padded(list sequences, int64_t[:, ::1] padded):
 cdef int _fill_row_from_list(list values, int64_t[::1] row) except -1:
     cdef Py_ssize_t i
     for i in range(len(values)):
-        row[i] = values[i]
+        row[i] = values[i] if type(values[i]) is int else PyNumber_Index(values[i])
     return 0
 
 
 cdef int _fill_row_from_tuple(tuple values, int64_t[::1] row) except -1:
     cdef Py_ssize_t i
     for i in range(len(values)):
-        row[i] = values[i]
+        row[i] = values[i] if type(values[i]) is int else PyNumber_Index(values[i])
     return 0
 
 

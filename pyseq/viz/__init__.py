@@ -2,5 +2,12 @@
 
 from pyseq.viz.attention_page import AttentionMap, attention_page
 from pyseq.viz.attention_text import attention_text
+from pyseq.viz.learning_curves import learning_curves, read_curves
 
-__all__ = ["AttentionMap", "attention_page", "attention_text"]
+__all__ = [
+    "AttentionMap",
+    "attention_page",
+    "attention_text",
+    "learning_curves",
+    "read_curves",
+]

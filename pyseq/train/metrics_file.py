@@ -26,14 +26,14 @@ class MetricsFile:
     """
 
     def __init__(self, file: Path | None, step: int = 0, tensorboard: Path | None = None) -> None:
+        self._board: Any = None if tensorboard is None else open_tensorboard(tensorboard)
         self._file = None
         if file is not None:
             lines = earlier_lines(file, step) if step else []
-            self._file = file.open("w", newline="", encoding="utf-8")
+            text = "".join(",".join(line) + "\n" for line in [HEADER, *lines])
+            _core.write_file(file, text.encode())
+            self._file = file.open("a", newline="", encoding="utf-8")
             self._writer = csv.writer(self._file, lineterminator="\n")
-            self._writer.writerows([HEADER, *lines])
-            self._file.flush()
-        self._board: Any = None if tensorboard is None else open_tensorboard(tensorboard)
 
     def write(self, step: int, epoch: int, seconds: float, values: Mapping[str, float]) -> None:
         """Add values; they are on disk afterwards, as far as the system tells."""

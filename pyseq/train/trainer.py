@@ -171,7 +171,7 @@ class Trainer:
         self._evaluated_epoch = 0
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            for name in (LAST, BEST):
+            for name in (LAST, BEST, METRICS):
                 remove_leftovers(folder / name)
 
     # The loop.

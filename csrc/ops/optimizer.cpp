@@ -30,7 +30,7 @@ void check_ranges(UpdateRanges ranges, std::int64_t n, const char* op) {
   for (const UpdateRange& range : ranges) {
     if (range.begin < 0 || range.begin > range.end || range.end > n) {
       throw IndexError(std::string(op) + ": ranges has [" + std::to_string(range.begin) + ", " +
-                            std::to_string(range.end) + "), expected a part of [0, " + std::to_string(n) + ")");
+                       std::to_string(range.end) + "), expected a part of [0, " + std::to_string(n) + ")");
     }
   }
 }

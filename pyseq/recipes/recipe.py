@@ -11,7 +11,7 @@ from pyseq import _core
 from pyseq.nn import Module
 from pyseq.program import Program
 from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, FlatParameters, Optimizer, Settings
-from pyseq.train.trainer import BatchSource, Metrics, Stateful
+from pyseq.train.run import BatchSource, Metrics, Stateful
 
 
 def option(default: Any, help: str) -> Any:

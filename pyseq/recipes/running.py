@@ -16,7 +16,8 @@ from pyseq.recipes.configuration import as_toml, configured
 from pyseq.recipes.recipe import Recipe
 from pyseq.train import Callback, Checkpoint, Result, Trainer
 from pyseq.train.checkpoint import FORMAT
-from pyseq.train.trainer import BEST, LAST, Metrics
+from pyseq.train.run import Metrics
+from pyseq.train.trainer import BEST, LAST
 
 _NOT_RECIPES = {"recipe", "configuration", "running"}
 MODEL, CONFIG = "model.safetensors", "config.toml"

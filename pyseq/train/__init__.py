@@ -6,6 +6,7 @@ from pyseq.train.flat import FlatParameters
 from pyseq.train.groups import NO_DECAY_OF_VECTORS, Group
 from pyseq.train.nonfinite import NonFiniteError
 from pyseq.train.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from pyseq.train.run import BatchSource, Result
 from pyseq.train.schedules import (
     Constant,
     Cosine,
@@ -18,7 +19,7 @@ from pyseq.train.schedules import (
     Warmup,
 )
 from pyseq.train.settings import Settings
-from pyseq.train.trainer import BatchSource, Callback, Result, Trainer
+from pyseq.train.trainer import Callback, Trainer
 
 __all__ = [
     "NO_DECAY_OF_VECTORS",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,7 @@ from pyseq import _core
 from pyseq.autograd import Gradients, Record, Tape
 from pyseq.tensor import Array, Attributes, CacheLike, Operand, Tensor, current_label
 from pyseq.train.flat import FlatParameters
-
-Loss = Callable[[Any], tuple[Tensor, float]]
+from pyseq.train.run import Loss
 
 
 class NonFiniteError(_core.Error):

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from pyseq.autograd import Tape
 from pyseq.nn import Module
-from pyseq.tensor import Tensor
 from pyseq.train.averaging import ExponentialAverage
 from pyseq.train.checkpoint import Checkpoint, remove_leftovers, split_arrays, tensors_of
 from pyseq.train.interruption import Interruption
@@ -21,81 +20,10 @@ from pyseq.train.metrics_file import MetricsFile
 from pyseq.train.nonfinite import NonFiniteError, explain
 from pyseq.train.optimizers import Optimizer
 from pyseq.train.progress import ProgressBar
+from pyseq.train.run import BatchSource, Counters, Loss, Metrics, Result, Stateful
 from pyseq.train.settings import Settings
 
 LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.csv"
-
-Loss = Callable[[Any], tuple[Tensor, float]]
-Metrics = Mapping[str, float]
-
-
-class BatchSource(Protocol):
-    """Batches without an end, one epoch after the other (`pyseq.data` has some)."""
-
-    @property
-    def epoch(self) -> int:
-        """How many epochs have been given out completely."""
-
-    def __len__(self) -> int:
-        """Batches of the epoch that is going on; 0: not known."""
-
-    def __next__(self) -> Any:
-        """The next batch."""
-
-    def state(self) -> dict[str, Any]:
-        """Where the next batch stands: numbers, texts, lists of them, arrays."""
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
-
-
-class Stateful(Protocol):
-    """What else goes on from one step to the next: random streams, for instance."""
-
-    def state(self) -> dict[str, Any]:
-        """Numbers, texts, lists of them."""
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
-
-
-@dataclass
-class Counters:
-    """How far a run has come; part of its checkpoints."""
-
-    step: int = 0
-    seconds: float = 0.0
-    units: float = 0.0
-    evaluated_step: int = 0
-    evaluated_seconds: float = 0.0
-    best: float | None = None
-    best_step: int = 0
-    waited: int = 0
-    window_loss: float = 0.0
-    window_units: float = 0.0
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a run ended.
-
-    Args:
-        reason: "epochs", "steps", "seconds", "patience", "callback" or "interrupted".
-        step: updates made.
-        epoch: epochs completed.
-        seconds: training time.
-        metrics: of the last evaluation.
-        best: the best value of the monitored metric; None without evaluations.
-        best_step: when it was reached.
-    """
-
-    reason: str
-    step: int
-    epoch: int
-    seconds: float
-    metrics: dict[str, float] = field(default_factory=dict)
-    best: float | None = None
-    best_step: int = 0
 
 
 class Callback:

@@ -75,6 +75,9 @@ AttentionRun query_block(const HeadedAttention& whole, std::int64_t row, std::in
           .weights = weights_of(whole, row, head, query),
           .weights_stride = whole.weights_count,
           .weights_count = whole.weights_count,
+          .logsumexp = whole.logsumexp == nullptr
+                           ? nullptr
+                           : whole.logsumexp + (row * whole.heads + head) * whole.queries + query,
           .scratch = static_cast<float*>(workspace.scratch.get())};
 }
 

@@ -31,6 +31,7 @@ struct HeadedAttention {
   float* weights;                              // [batch, weight heads, queries, weights_count] or null
   std::span<const std::int64_t> weight_heads;  // empty: all of them
   std::int64_t weights_count;
+  float* logsumexp = nullptr;  // [batch, heads, queries] or null
 };
 
 /// Fills in where the keys and values of one head lie that a batch row reads (see AttentionRun).

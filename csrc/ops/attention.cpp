@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "ops/attention_args.h"
+#include "ops/attention_gradient.h"
 #include "ops/cost.h"
 #include "ops/families.h"
 #include "ops/key_panels.h"
@@ -10,6 +11,7 @@ namespace pyseq {
 namespace {
 
 enum Input { kQuery, kKey, kValue, kLengths, kRows, kBias, kSlopes };
+enum Output { kY, kWeights, kLogsumexp };
 enum Attribute { kNumHeads, kCausal, kScale, kNumKvHeads, kWindow, kWeightHeads };
 constexpr AttentionInputs kInputs{kBias, kSlopes};
 constexpr AttentionAttributes kAttributes{kNumHeads, kScale, kNumKvHeads, kWindow, kWeightHeads};
@@ -114,8 +116,9 @@ void infer_attention(const OpArgs& args, std::span<TensorType> outputs) {
                 "at least the " + std::to_string(queries) + " of query (causal)");
   }
   const std::int64_t value_dim = value.size(2) / heads.kv_heads;
-  outputs[0] = {DType::float32, {batch, queries, heads.heads * value_dim}};
-  outputs[1] = {DType::float32, {batch, weight_head_count(args, kAttributes, heads.heads), queries, keys}};
+  outputs[kY] = {DType::float32, {batch, queries, heads.heads * value_dim}};
+  outputs[kWeights] = {DType::float32, {batch, weight_head_count(args, kAttributes, heads.heads), queries, keys}};
+  outputs[kLogsumexp] = {DType::float32, {batch, heads.heads, queries}};
 }
 
 /// Keys that each query [batch, queries] sees: up to the length of its source, and with `causal` up to its own
@@ -123,12 +126,12 @@ void infer_attention(const OpArgs& args, std::span<TensorType> outputs) {
 struct VisibleKeys {
   std::int64_t *begins, *ends;
 };
-VisibleKeys visible_keys(OpCall& call, const std::int64_t* rows, const std::int64_t* lengths) {
+VisibleKeys visible_keys(const OpArgs& call, const std::int64_t* rows, const std::int64_t* lengths, Arena& scratch) {
   const std::int64_t batch = call.inputs[kQuery].size(0), queries = call.inputs[kQuery].size(1);
   const std::int64_t keys = call.inputs[kValue].size(1), window = call.attrs.integer(kWindow);
   const bool causal = call.attrs.flag(kCausal);
-  VisibleKeys visible{nullptr, call.scratch.allocate<std::int64_t>(batch * queries)};
-  if (window > 0) visible.begins = call.scratch.allocate<std::int64_t>(batch * queries);
+  VisibleKeys visible{nullptr, scratch.allocate<std::int64_t>(batch * queries)};
+  if (window > 0) visible.begins = scratch.allocate<std::int64_t>(batch * queries);
   for (std::int64_t row = 0; row < batch; ++row) {
     const std::int64_t length = lengths == nullptr ? keys : lengths[rows == nullptr ? row : rows[row]];
     for (std::int64_t t = 0; t < queries; ++t) {
@@ -173,8 +176,10 @@ void forward_attention(OpCall& call) {
   }
   const KeyPanels panels = key_panels(call, heads, lengths);
   const std::int64_t value_width = value.size(2), value_dim = value_width / heads.kv_heads;
-  const VisibleKeys visible = visible_keys(call, rows, lengths);
-  const bool want_weights = call.outputs[1].defined();
+  const VisibleKeys visible = visible_keys(call, rows, lengths, call.scratch);
+  const auto values_or_null = [&](Output output) {
+    return call.outputs[output].defined() ? call.outputs[output].mutable_data<float>() : nullptr;
+  };
   attend(
       {.batch = query.size(0),
        .heads = heads.heads,
@@ -190,10 +195,11 @@ void forward_attention(OpCall& call) {
        .scale = attention_scale(call.attrs.real(kScale), panels.head_dim),
        .bias = attention_bias(call, kBias),
        .slopes = call.has(kSlopes) ? call.inputs[kSlopes].data<float>() : nullptr,
-       .y = call.outputs[0].mutable_data<float>(),
-       .weights = want_weights ? call.outputs[1].mutable_data<float>() : nullptr,
+       .y = call.outputs[kY].mutable_data<float>(),
+       .weights = values_or_null(kWeights),
        .weight_heads = call.attrs.integers(kWeightHeads),
-       .weights_count = keys},
+       .weights_count = keys,
+       .logsumexp = values_or_null(kLogsumexp)},
       [&](std::int64_t row, std::int64_t head, std::vector<KeyPart>& parts) {
         const std::int64_t source = rows == nullptr ? row : rows[row];
         const float* values = value.data<float>() + source * keys * value_width + head * value_dim;
@@ -218,6 +224,59 @@ OpCost cost_attention(const OpArgs& args, std::span<const TensorType> outputs) {
   const auto widths = static_cast<double>(query[2] + outputs[0].shape[2]);
   const auto heads = static_cast<double>(args.attrs.integer(kNumHeads));
   return {static_cast<double>(query[0]) * queries * keys * (2 * widths + 20 * heads), bytes_moved(args, outputs)};
+}
+
+// ---- vjp
+
+const float* values_of(const OpArgs& args, Input input) {
+  return args.has(input) ? args.inputs[input].data<float>() : nullptr;
+}
+const std::int64_t* integers_or_null(const OpArgs& args, Input input) {
+  return args.has(input) ? args.inputs[input].data<std::int64_t>() : nullptr;
+}
+
+void vjp_attention(VjpCall& call) {
+  const Tensor& query = call.inputs[kQuery];
+  const Tensor& key = call.inputs[kKey];
+  const Tensor& value = call.inputs[kValue];
+  if (key.rank() == kPackedRank) {
+    throw UnsupportedError(std::string(call.label) + ": a packed key has no gradient, expected a row-major one");
+  }
+  const HeadCounts heads = checked_heads(call, kAttributes);
+  const std::int64_t* lengths = integers_or_null(call, kLengths);
+  const std::int64_t* rows = integers_or_null(call, kRows);
+  const VisibleKeys visible = visible_keys(call, rows, lengths, call.scratch);
+  const auto gradient = [&](Input input) {
+    return call.wants(input) ? call.grad_inputs[input].mutable_data<float>() : nullptr;
+  };
+  const std::int64_t head_dim = query.size(2) / heads.heads;
+  attention_gradient({.batch = query.size(0),
+                      .sources = value.size(0),
+                      .heads = heads.heads,
+                      .kv_heads = heads.kv_heads,
+                      .queries = query.size(1),
+                      .keys = value.size(1),
+                      .head_dim = head_dim,
+                      .value_dim = value.size(2) / heads.kv_heads,
+                      .query = query.data<float>(),
+                      .key = key.data<float>(),
+                      .value = value.data<float>(),
+                      .y = call.outputs[kY].data<float>(),
+                      .logsumexp = call.outputs[kLogsumexp].data<float>(),
+                      .dy = call.grad_outputs[kY].data<float>(),
+                      .rows = rows,
+                      .lengths = lengths,
+                      .key_begins = visible.begins,
+                      .key_ends = visible.ends,
+                      .scale = attention_scale(call.attrs.real(kScale), head_dim),
+                      .bias = attention_bias(call, kBias),
+                      .slopes = values_of(call, kSlopes),
+                      .dquery = gradient(kQuery),
+                      .dkey = gradient(kKey),
+                      .dvalue = gradient(kValue),
+                      .dbias = gradient(kBias),
+                      .dslopes = gradient(kSlopes)},
+                     call.scratch, call.limits);
 }
 
 // ---- pack_keys: key [sources, time, heads * d] -> panels [sources, heads, blocks, d, 32]
@@ -266,10 +325,16 @@ void add_attention_ops(std::vector<OpDef>& ops) {
                            {"num_kv_heads", std::int64_t{0}},
                            {"window", std::int64_t{0}},
                            {"weight_heads", std::vector<std::int64_t>{}}},
-                 .outputs = {{"y"}, {.name = "weights", .optional = true, .differentiable = false}},
+                 .outputs = {{"y"},
+                             {.name = "weights", .optional = true, .differentiable = false},
+                             {.name = "logsumexp", .optional = true, .differentiable = false}},
                  .infer = infer_attention,
                  .forward = forward_attention,
-                 .cost = cost_attention});
+                 .cost = cost_attention,
+                 .vjp = vjp_attention,
+                 .vjp_reads = {VjpReads::bits({kQuery, kKey, kValue, kLengths, kRows, kBias, kSlopes}),
+                               VjpReads::bits({kY, kLogsumexp})},
+                 .differentiable = VjpReads::bits({kQuery, kKey, kValue, kBias, kSlopes})});
   ops.push_back({.name = "pack_keys",
                  .inputs = {{"key"}},
                  .attrs = {{.name = "num_heads", .default_value = std::int64_t{1}, .required = true}},

@@ -1,11 +1,14 @@
 // conv1d and conv2d: y = activation(sum over taps and channels of weight * x + bias), channels last.
 #include <algorithm>
+#include <functional>
 
 #include "ops/activations.h"
 #include "ops/checks.h"
+#include "ops/convolution_gradient.h"
 #include "ops/convolve.h"
 #include "ops/cost.h"
 #include "ops/families.h"
+#include "ops/gradients.h"
 #include "ops/window_attributes.h"
 
 namespace pyseq {
@@ -84,7 +87,7 @@ void infer_conv1d(const OpArgs& args, std::span<TensorType> outputs) {
 }
 
 /// x with the carried frames before it: [batch, reach + time, in].
-void join_carry(const OpCall& call, WindowGrid& grid, Arena& scratch) {
+void join_carry(const OpArgs& call, WindowGrid& grid, Arena& scratch) {
   const Tensor& carry = call.inputs[kCarry];
   const std::int64_t before = carry.size(1) * grid.channels, frames = grid.width * grid.channels;
   float* joined = scratch.allocate<float>(grid.batch * (before + frames));
@@ -113,19 +116,25 @@ void write_carry(const WindowGrid& grid, Tensor& carry) {
   }
 }
 
-void forward_conv1d(OpCall& call) {
-  const Tensor& x = call.inputs[kX];
+/// x as windows see it, with the frames that are carried.
+WindowGrid line_of(const OpArgs& args, Arena& scratch) {
+  const Tensor& x = args.inputs[kX];
   WindowGrid grid{.batch = x.size(0),
                   .width = x.size(1),
                   .channels = x.size(2),
                   .vertical = {},
-                  .horizontal = axis_of(call),
+                  .horizontal = axis_of(args),
                   .x = x.data<float>()};
-  if (call.has(kLengths)) {
-    check_lengths(call.label, call.inputs[kLengths], grid.batch, grid.width);
-    grid.widths = call.inputs[kLengths].data<std::int64_t>();
+  if (args.has(kLengths)) {
+    check_lengths(args.label, args.inputs[kLengths], grid.batch, grid.width);
+    grid.widths = args.inputs[kLengths].data<std::int64_t>();
   }
-  if (call.has(kCarry)) join_carry(call, grid, call.scratch);
+  if (args.has(kCarry)) join_carry(args, grid, scratch);
+  return grid;
+}
+
+void forward_conv1d(OpCall& call) {
+  const WindowGrid grid = line_of(call, call.scratch);
   convolve({.grid = grid,
             .groups = call.attrs.integer(kGroups),
             .weight = call.inputs[kWeight],
@@ -162,22 +171,119 @@ void infer_conv2d(const OpArgs& args, std::span<TensorType> outputs) {
                  {x.size(0), vertical.count(x.size(1)), horizontal.count(x.size(2)), args.inputs[kWeight].size(0)}};
 }
 
+WindowGrid plane_of(const OpArgs& args) {
+  const Tensor& x = args.inputs[kX];
+  const auto [vertical, horizontal] = axes_of(args);
+  return {.batch = x.size(0),
+          .height = x.size(1),
+          .width = x.size(2),
+          .channels = x.size(3),
+          .vertical = vertical,
+          .horizontal = horizontal,
+          .x = x.data<float>()};
+}
+
 void forward_conv2d(OpCall& call) {
-  const Tensor& x = call.inputs[kX];
-  const auto [vertical, horizontal] = axes_of(call);
-  convolve({.grid = {.batch = x.size(0),
-                     .height = x.size(1),
-                     .width = x.size(2),
-                     .channels = x.size(3),
-                     .vertical = vertical,
-                     .horizontal = horizontal,
-                     .x = x.data<float>()},
+  convolve({.grid = plane_of(call),
             .groups = call.attrs.integer(kGroups),
             .weight = call.inputs[kWeight],
             .bias = call.has(kBias) ? call.inputs[kBias].data<float>() : nullptr,
             .activation = activation_of(call),
             .y = call.outputs[kY].mutable_data<float>()},
            call.scratch, call.limits);
+}
+
+// ---- vjps
+
+/// dz = f'(z) dy, zero beyond widths. tanh, relu and sigmoid find f' in the output, others need z again.
+Tensor gradient_of_sums(VjpCall& call, const WindowGrid& grid) {
+  const Tensor& dy = call.grad_outputs[kY];
+  const Shape& shape = call.outputs[kY].shape();
+  if (!dy.defined()) return Tensor::zeros(DType::float32, shape);
+  const Activation activation = activation_of(call);
+  Tensor dz = dy;
+  if (activation != Activation::none) {
+    const bool from_output = has_gradient_from_output(activation);
+    Tensor z = call.outputs[kY];
+    if (!from_output) {
+      z = Tensor::empty(DType::float32, shape);
+      convolve({.grid = grid,
+                .groups = call.attrs.integer(kGroups),
+                .weight = call.inputs[kWeight],
+                .bias = call.has(kBias) ? call.inputs[kBias].data<float>() : nullptr,
+                .activation = Activation::none,
+                .y = z.mutable_data<float>()},
+               call.scratch, call.limits);
+    }
+    dz = Tensor::empty(DType::float32, shape);
+    activation_gradient(activation, from_output, z, dy, dz);
+  } else if (grid.widths != nullptr) {
+    dz = dy.copy();
+  }
+  if (grid.widths != nullptr) zero_beyond_widths(grid, shape[-1], dz.mutable_data<float>());
+  return dz;
+}
+
+/// Gradients of weight and bias, and of what the windows see: dx (or null).
+void vjp_windows(VjpCall& call, const WindowGrid& grid, float* dx) {
+  const Tensor& weight = call.inputs[kWeight];
+  if (weight.is_packed()) {
+    throw UnsupportedError(std::string(call.label) + ": a packed weight has no gradient, expected a row-major one");
+  }
+  const Tensor dz = gradient_of_sums(call, grid);
+  if (call.wants(kBias)) {
+    const std::int64_t out = weight.size(0), rows = out == 0 ? 0 : dz.num_elements() / out;
+    sum_rows(dz.data<float>(), rows, out, call.grad_inputs[kBias].mutable_data<float>(), call.scratch);
+  }
+  if (dx == nullptr && !call.wants(kWeight)) return;
+  convolution_gradient({.grid = grid,
+                        .groups = call.attrs.integer(kGroups),
+                        .weight = weight,
+                        .dz = dz.data<float>(),
+                        .dx = dx,
+                        .dweight = call.wants(kWeight) ? call.grad_inputs[kWeight].mutable_data<float>() : nullptr},
+                       call.scratch, call.limits);
+}
+
+void vjp_conv2d(VjpCall& call) {
+  vjp_windows(call, plane_of(call), call.wants(kX) ? call.grad_inputs[kX].mutable_data<float>() : nullptr);
+}
+
+/// The next carry is a copy of the last frames.
+void add_carry_gradient(const WindowGrid& grid, const Tensor& dcarry, float* dx) {
+  const std::int64_t reach = dcarry.size(1), channels = grid.channels;
+  for (std::int64_t row = 0; row < grid.batch; ++row) {
+    const std::int64_t there = std::min(reach, grid.width_of(row));
+    const float* from = dcarry.data<float>() + ((row + 1) * reach - there) * channels;
+    float* to = dx + (row * grid.width + grid.width_of(row) - there) * channels;
+    std::transform(from, from + there * channels, to, to, std::plus<float>());
+  }
+}
+
+/// Frames [first, first + the time of part) of every row of `joined`.
+void take_frames(const float* joined, std::int64_t width, std::int64_t first, Tensor& part) {
+  const std::int64_t frames = part.size(1), channels = part.size(2);
+  for (std::int64_t row = 0; row < part.size(0); ++row) {
+    std::copy_n(joined + (row * width + first) * channels, frames * channels,
+                part.mutable_data<float>() + row * frames * channels);
+  }
+}
+
+void vjp_conv1d(VjpCall& call) {
+  const WindowGrid grid = line_of(call, call.scratch);
+  float* dx = nullptr;
+  const bool is_joined = call.has(kCarry);
+  if (is_joined && (call.wants(kX) || call.wants(kCarry))) {
+    dx = call.scratch.allocate<float>(grid.batch * grid.width * grid.channels);
+  } else if (call.wants(kX)) {
+    dx = call.grad_inputs[kX].mutable_data<float>();
+  }
+  vjp_windows(call, grid, dx);
+  if (dx == nullptr) return;
+  if (call.grad_outputs[kNextCarry].defined()) add_carry_gradient(grid, call.grad_outputs[kNextCarry], dx);
+  if (!is_joined) return;
+  if (call.wants(kX)) take_frames(dx, grid.width, call.inputs[kCarry].size(1), call.grad_inputs[kX]);
+  if (call.wants(kCarry)) take_frames(dx, grid.width, 0, call.grad_inputs[kCarry]);
 }
 
 }  // namespace
@@ -199,7 +305,10 @@ void add_convolution_ops(std::vector<OpDef>& ops) {
                  .outputs = {{"y"}, {"next_carry", true}, {"y_lengths", true}},
                  .infer = infer_conv1d,
                  .forward = forward_conv1d,
-                 .cost = cost});
+                 .cost = cost,
+                 .vjp = vjp_conv1d,
+                 .vjp_reads = {VjpReads::bits({kX, kWeight, kBias, kLengths, kCarry}), VjpReads::bits({kY})},
+                 .differentiable = VjpReads::bits({kX, kWeight, kBias, kCarry})});
   ops.push_back({.name = "conv2d",
                  .inputs = {{"x"}, weight, {"bias", InputKind::optional}},
                  .attrs = {{"stride", std::vector<std::int64_t>{1, 1}},
@@ -210,7 +319,10 @@ void add_convolution_ops(std::vector<OpDef>& ops) {
                  .outputs = {{"y"}},
                  .infer = infer_conv2d,
                  .forward = forward_conv2d,
-                 .cost = cost});
+                 .cost = cost,
+                 .vjp = vjp_conv2d,
+                 .vjp_reads = {VjpReads::bits({kX, kWeight, kBias}), VjpReads::bits({kY})},
+                 .differentiable = VjpReads::bits({kX, kWeight, kBias})});
 }
 
 }  // namespace pyseq

@@ -147,39 +147,6 @@ void convolve_lines(const Convolution& c, Arena& scratch, const RunLimits& limit
 
 // ---- products of windows that are laid out
 
-/// Window number `index` of the output, channels [channel, channel + channels), to the row `to` of a matrix.
-void lay_out_window(const WindowGrid& grid, std::int64_t index, std::int64_t channel, std::int64_t channels,
-                    float* to) {
-  const WindowAxis &v = grid.vertical, &h = grid.horizontal;
-  const std::int64_t columns = grid.out_width(), lines = grid.out_height();
-  const std::int64_t row = index / columns / lines, width = grid.width_of(row);
-  const std::int64_t top = index / columns % lines * v.stride - v.before, left = index % columns * h.stride - h.before;
-  const bool is_run = h.dilation == 1 && channels == grid.channels;  // the taps of a line follow each other
-  for (std::int64_t i = 0; i < v.kernel; ++i, to += h.kernel * channels) {
-    const std::int64_t y = top + i * v.dilation;
-    if (y < 0 || y >= grid.height) {
-      std::fill_n(to, h.kernel * channels, 0.0f);
-      continue;
-    }
-    if (is_run) {
-      const std::int64_t begin = std::clamp(-left, std::int64_t{0}, h.kernel);
-      const std::int64_t end = std::clamp(width - left, begin, h.kernel);
-      std::fill_n(to, begin * channels, 0.0f);
-      if (end > begin) std::copy_n(grid.at(row, y, left + begin), (end - begin) * channels, to + begin * channels);
-      std::fill_n(to + end * channels, (h.kernel - end) * channels, 0.0f);
-      continue;
-    }
-    for (std::int64_t j = 0; j < h.kernel; ++j) {
-      const std::int64_t x = left + j * h.dilation;
-      if (x < 0 || x >= width) {
-        std::fill_n(to + j * channels, channels, 0.0f);
-      } else {
-        std::copy_n(grid.at(row, y, x) + channel, channels, to + j * channels);
-      }
-    }
-  }
-}
-
 /// Windows [first, first + rows) times the weights of one group, to their columns of y. Panels may hold columns of the
 /// neighbouring groups as well: then all columns are computed aside, and those of the group copied.
 void multiply_group(const Convolution& c, const Product& whole, std::int64_t group, std::int64_t first,

@@ -103,6 +103,38 @@ void for_each_window(const WindowGrid& grid, const RunLimits& limits,
   });
 }
 
+void lay_out_window(const WindowGrid& grid, std::int64_t index, std::int64_t channel, std::int64_t channels,
+                    float* to) {
+  const WindowAxis &v = grid.vertical, &h = grid.horizontal;
+  const std::int64_t columns = grid.out_width(), lines = grid.out_height();
+  const std::int64_t row = index / columns / lines, width = grid.width_of(row);
+  const std::int64_t top = index / columns % lines * v.stride - v.before, left = index % columns * h.stride - h.before;
+  const bool is_run = h.dilation == 1 && channels == grid.channels;  // the taps of a line follow each other
+  for (std::int64_t i = 0; i < v.kernel; ++i, to += h.kernel * channels) {
+    const std::int64_t y = top + i * v.dilation;
+    if (y < 0 || y >= grid.height) {
+      std::fill_n(to, h.kernel * channels, 0.0f);
+      continue;
+    }
+    if (is_run) {
+      const std::int64_t begin = std::clamp(-left, std::int64_t{0}, h.kernel);
+      const std::int64_t end = std::clamp(width - left, begin, h.kernel);
+      std::fill_n(to, begin * channels, 0.0f);
+      if (end > begin) std::copy_n(grid.at(row, y, left + begin), (end - begin) * channels, to + begin * channels);
+      std::fill_n(to + end * channels, (h.kernel - end) * channels, 0.0f);
+      continue;
+    }
+    for (std::int64_t j = 0; j < h.kernel; ++j) {
+      const std::int64_t x = left + j * h.dilation;
+      if (x < 0 || x >= width) {
+        std::fill_n(to + j * channels, channels, 0.0f);
+      } else {
+        std::copy_n(grid.at(row, y, x) + channel, channels, to + j * channels);
+      }
+    }
+  }
+}
+
 void zero_beyond_widths(const WindowGrid& grid, std::int64_t out_channels, float* y) {
   if (grid.widths == nullptr) return;
   const std::int64_t width = grid.out_width(), height = grid.out_height();

@@ -58,6 +58,9 @@ struct WindowRun {
 void for_each_window(const WindowGrid& grid, const RunLimits& limits,
                      FunctionRef<void(std::int64_t, std::int64_t, const WindowRun&)> visit);
 
+/// Window number `index` of the output, channels [channel, channel + channels), to the row `to` of a matrix.
+void lay_out_window(const WindowGrid& grid, std::int64_t index, std::int64_t channel, std::int64_t channels, float* to);
+
 /// Zeros in y [batch, out_height, out_width, out_channels] where rows of the batch are shorter.
 void zero_beyond_widths(const WindowGrid& grid, std::int64_t out_channels, float* y);
 

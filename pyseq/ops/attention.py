@@ -108,7 +108,7 @@ def attention(
     attributes |= _given(num_kv_heads=num_kv_heads, window=window, weight_heads=list(weight_heads))
     wanted = ("weights",) if return_weights else ()
     inputs = (query, key, value, lengths, rows, bias, slopes)
-    y, weights = apply("attention", inputs, attributes, wanted=wanted)
+    y, weights, _ = apply("attention", inputs, attributes, wanted=wanted)
     return (y, weights) if return_weights else y
 
 

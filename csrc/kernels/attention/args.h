@@ -49,6 +49,8 @@ struct AttentionRun {
   float* weights;  // [rows, weights_stride] or null; entries of keys that a row does not see are set to zero
   std::int64_t weights_stride;
   std::int64_t weights_count;
+  float*
+      logsumexp;   // [rows] or null: ln Σ e^score, the slopes counted from the last key that a row sees; -inf for none
   float* scratch;  // attention_scratch_size(head_dim, value_dim) values
 };
 /// Scaled queries, scores of one chunk and of one block, products with the values, for the rows taken together.
@@ -56,8 +58,40 @@ static constexpr std::int64_t attention_scratch_size(std::int64_t head_dim, std:
   return kAttentionMaxRows * (head_dim + kAttentionKeyChunk + kAttentionKeyBlock + value_dim);
 }
 
+constexpr std::int64_t kAttentionGradientKeys = 128;  // keys that are worked on together, at most
+
+/// Some queries and the keys of the positions [first, first + columns): products become probabilities and gradients.
+/// Columns that a query does not see get zeros. Matrices of scores have kAttentionGradientKeys columns in memory.
+struct ScoreGradientRun {
+  std::int64_t rows, columns, first;
+  float* scores;                   // in: q · k; out: the probabilities
+  float* gradients;                // in: those of the probabilities; out: scale * those of the scores
+  const std::int64_t* key_begins;  // [rows] or null: all zero
+  const std::int64_t* key_ends;    // [rows]
+  float scale;
+  const float* bias;  // of position `first`, [rows, bias_stride] or null
+  std::int64_t bias_stride;
+  float slope;             // 0 for none
+  const float* logsumexp;  // [rows], as `attention` gives it
+  const float* delta;      // [rows]: Σ gradient * probability, which is dy · y
+  float* dbias;            // of position `first`, [rows, dbias_stride] or null: what comes is added
+  std::int64_t dbias_stride;
+  float* dslope;  // or null: what comes is added
+};
+
+/// dots[r] = a[r] · b[r], rows of `size` values at `stride`.
+struct DotRows {
+  std::int64_t rows, size, stride;
+  const float* a;
+  const float* b;
+  float* dots;
+};
+
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
-#define PYSEQ_ATTENTION_KERNELS(X) X(attention, AttentionRun)
+#define PYSEQ_ATTENTION_KERNELS(X)    \
+  X(attention, AttentionRun)          \
+  X(score_gradient, ScoreGradientRun) \
+  X(dot_rows, DotRows)
 
 struct AttentionKernels {
   PYSEQ_ATTENTION_KERNELS(PYSEQ_DECLARE_KERNEL)

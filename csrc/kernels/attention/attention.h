@@ -195,6 +195,16 @@ inline void finish_row(const AttentionRows& rows, std::int64_t r) {
   for (std::int64_t i = end; i < args.weights_count; ++i) weights[i] = 0.0F;
 }
 
+/// ln Σ e^score of every row, from what is known in powers of two.
+inline void give_logsumexp(const AttentionRows& rows) {
+  float values[kRowSlots];
+  for (std::int64_t r = 0; r < kRowSlots; r += kLanes) {
+    constexpr float kLn2 = 0.693147181F;
+    store(values + r, fma(load(rows.maximum + r), broadcast(kLn2), log(load(rows.sum + r))));
+  }
+  for (std::int64_t r = 0; r < rows.count; ++r) rows.args.logsumexp[rows.first + r] = values[r];
+}
+
 inline void start_rows(AttentionRows& rows) {
   const AttentionRun& args = rows.args;
   const float scale = args.scale * kLog2E;
@@ -238,6 +248,7 @@ void attend_rows(AttentionRows& rows) {
     join_chunk(rows);
   }
   for (std::int64_t r = 0; r < rows.count; ++r) finish_row(rows, r);
+  if (args.logsumexp != nullptr) give_logsumexp(rows);
 }
 
 template <typename T>

@@ -35,11 +35,35 @@ struct PoolF32 {
   float* y;       // [positions, channels]
 };
 
+/// dweight[numbers[j], c] += Σ over windows of dy[p, c] * x[j][p * step + c], for some channels.
+struct DepthwiseGradientF32 {
+  WindowsF32 windows;
+  std::int64_t first_channel, last_channel;
+  const std::int64_t* numbers;  // [taps]
+  const float* dy;              // [positions, channels]
+  float* dweight;               // [all taps, channels]
+};
+
+/// What windows give back to the places that they see, for some channels: to the first of the largest values, or an
+/// equal part to all.
+struct PoolGradientF32 {
+  WindowsF32 windows;
+  std::int64_t first_channel, last_channel;
+  float divisor;   // mean_pool_gradient_f32
+  const float* y;  // [positions, channels], max_pool_gradient_f32
+  const float* dy;
+  const float* x;  // where the taps count from
+  float* dx;       // laid out as x; what comes is added
+};
+
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
-#define PYSEQ_CONV_KERNELS(X)    \
-  X(depthwise_f32, DepthwiseF32) \
-  X(max_pool_f32, PoolF32)       \
-  X(mean_pool_f32, PoolF32)
+#define PYSEQ_CONV_KERNELS(X)                     \
+  X(depthwise_f32, DepthwiseF32)                  \
+  X(depthwise_gradient_f32, DepthwiseGradientF32) \
+  X(max_pool_f32, PoolF32)                        \
+  X(max_pool_gradient_f32, PoolGradientF32)       \
+  X(mean_pool_f32, PoolF32)                       \
+  X(mean_pool_gradient_f32, PoolGradientF32)
 
 struct ConvKernels {
   PYSEQ_CONV_KERNELS(PYSEQ_DECLARE_KERNEL)

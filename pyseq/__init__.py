@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pyseq.control import repeat, scan
     from pyseq.dim import Dim, TraceError
     from pyseq.exporting import Input, export
+    from pyseq.gradient_check import GradientError, check_gradients
     from pyseq.loading import load
     from pyseq.machine import MachineLimits, machine_limits
     from pyseq.profiling import Profile
@@ -56,6 +57,7 @@ _MODULES = ("data", "decode", "models", "nn", "ops", "recipes", "text", "train",
 _NAMES = {
     "Buffer": "pyseq.tensor",
     "Dim": "pyseq.dim",
+    "GradientError": "pyseq.gradient_check",
     "Input": "pyseq.exporting",
     "MachineLimits": "pyseq.machine",
     "Parameter": "pyseq.tensor",
@@ -65,6 +67,7 @@ _NAMES = {
     "Tape": "pyseq.autograd",
     "Tensor": "pyseq.tensor",
     "TraceError": "pyseq.dim",
+    "check_gradients": "pyseq.gradient_check",
     "export": "pyseq.exporting",
     "load": "pyseq.loading",
     "machine_limits": "pyseq.machine",
@@ -97,6 +100,7 @@ __all__ = [
     "Dim",
     "Error",
     "FormatError",
+    "GradientError",
     "Input",
     "MachineLimits",
     "OutOfRangeError",
@@ -113,6 +117,7 @@ __all__ = [
     "active_isa",
     "available_isas",
     "build_info",
+    "check_gradients",
     "compiled_isas",
     "data",
     "decode",

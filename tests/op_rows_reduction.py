@@ -135,6 +135,50 @@ CROSS_ENTROPY = OpRow(
     ],
 )
 
+
+def binary_cross_entropy(logits: Array, targets: Array, pos_weight: Array | None = None) -> tuple[Array, Array]:
+    x, t = reference.wide(logits), reference.wide(targets)
+    q = 1 + ((1 if pos_weight is None else reference.wide(pos_weight)) - 1) * t
+    loss = (1 - t) * x + q * np.logaddexp(0, -x)
+    return loss, 1 - t - q / (1 + np.exp(x))
+
+
+BINARY_CROSS_ENTROPY = OpRow(
+    name="binary_cross_entropy",
+    cases=[
+        OpCase(
+            lambda rng, batch, time: {
+                "logits": normal(rng, batch, time, 21) * np.float32(5),
+                "targets": rng.random((batch, time, 21), np.float32),
+            }
+        ),
+        OpCase(
+            lambda rng, batch, time: {
+                "logits": normal(rng, batch, time, 3) * np.float32(20),
+                "targets": rng.integers(0, 2, (batch, time, 3)).astype(np.float32),
+                "pos_weight": rng.random(3, np.float32) * np.float32(4),
+            }
+        ),
+    ],
+    reference=binary_cross_entropy,
+    batched=("logits", "targets"),
+    weights=("pos_weight",),
+    call=lambda **arguments: ops.binary_cross_entropy(**arguments, return_gradient=True),
+    errors=[
+        OpError(as_float64("logits"), pyseq.DTypeError, "binary_cross_entropy: logits .*float64"),
+        OpError(
+            replaced("targets", np.zeros((3, 6, 20), np.float32)),
+            pyseq.ShapeError,
+            r"binary_cross_entropy: targets has shape \[3, 6, 20\].*\[3, 6, 21\]",
+        ),
+        OpError(
+            replaced("pos_weight", np.ones(3, np.float32)),
+            pyseq.ShapeError,
+            "binary_cross_entropy: pos_weight has 3 elements, expected 21",
+        ),
+    ],
+)
+
 ROWS = [
     reduction("sum", np.sum, 0.0),
     reduction("mean", np.mean, 0.0),
@@ -142,4 +186,5 @@ ROWS = [
     TOP_K,
     ARGMAX,
     CROSS_ENTROPY,
+    BINARY_CROSS_ENTROPY,
 ]

@@ -7,7 +7,7 @@ import pytest
 
 from pyseq import _core, ops
 from pyseq.bench.cases import CASES, BenchCase
-from pyseq.bench.timing import measure, sample
+from pyseq.bench.timing import measure, sample, way_back
 
 
 def test_every_registered_op_has_a_benchmark_case() -> None:
@@ -16,7 +16,13 @@ def test_every_registered_op_has_a_benchmark_case() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.op}-{case.label}")
 def test_case_runs(case: BenchCase) -> None:
-    result = getattr(ops, case.op)(**case.make(np.random.default_rng(0)), **case.attributes)
+    inputs = case.make(np.random.default_rng(0))
+    if case.gradients:
+        found = [gradient for gradient in way_back(case, inputs)() if gradient is not None]
+        assert len(found) == len(case.gradients)
+        assert all(np.isfinite(gradient).all() for gradient in found)
+        return
+    result = getattr(ops, case.op)(**inputs, **case.attributes)
     outputs = result if isinstance(result, tuple) else (result,)
     assert all(np.isfinite(output).all() for output in outputs)
 

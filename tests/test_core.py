@@ -147,7 +147,7 @@ def attention_inputs() -> list[Array | None]:
 def test_optional_outputs_are_there_when_wanted_and_none_otherwise() -> None:
     y, weights, _ = _core.run_op("attention", attention_inputs(), attributes={"num_heads": 2})
     assert weights is None
-    again, weights = _core.run_op("attention", attention_inputs(), attributes={"num_heads": 2}, wanted=["weights"])
+    again, weights, _ = _core.run_op("attention", attention_inputs(), attributes={"num_heads": 2}, wanted=["weights"])
     np.testing.assert_array_equal(again, y)
     assert weights.shape == (2, 2, 3, 3)
     np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-6)

@@ -36,6 +36,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "state": {"_core", "dim", "tensor"},
     "tracing": {"_core", "dim", "tensor"},
     "ops": {"_core", "dim", "tensor"},
+    "gradient_check": {"_core", "tensor", "autograd"},
     "loop_gradients": {"autograd", "tensor"},
     "control": {"_core", "dim", "tensor", "autograd", "loop_gradients", "tracing", "ops"},
     "nn": {"_core", "dim", "tensor", "ops", "control", "state"},

@@ -5,6 +5,7 @@
 
 #include "base/packing.h"
 #include "kernels/dispatch.h"
+#include "ops/checks.h"
 #include "ops/unpacked_gemm.h"
 
 namespace pyseq {
@@ -199,14 +200,14 @@ void depthwise_weight(const ConvolutionGradient& c, Arena& scratch, const RunLim
   parallel_for((channels + kChannelBlock - 1) / kChannelBlock, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t block = begin; block < end; ++block) {
       const std::int64_t channel = block * kChannelBlock;
-      for_each_window(c.grid, limits, [&](std::int64_t row, std::int64_t y, const WindowRun& run) {
+      walk_over_windows(c.grid, limits, [&](std::int64_t row, std::int64_t y, const WindowRun& run) {
         const std::int64_t first = (row * c.grid.out_height() + y) * width + run.first;
-        DepthwiseGradientF32 args{.windows = run.for_kernel(c.grid),
-                                  .first_channel = channel,
-                                  .numbers = run.numbers.data(),
-                                  .dy = c.dz + first * channels,
-                                  .dweight = sums};
-        args.last_channel = std::min(channel + kChannelBlock, channels);
+        const DepthwiseGradientF32 args{.windows = run.for_kernel(c.grid),
+                                        .first_channel = channel,
+                                        .last_channel = std::min(channel + kChannelBlock, channels),
+                                        .numbers = run.numbers.data(),
+                                        .dy = c.dz + first * channels,
+                                        .dweight = sums};
         kernels().depthwise_gradient_f32(&args);
       });
     }

@@ -72,7 +72,7 @@ void pool_gradient(WindowGrid grid, bool divides_by_kernel, const Tensor& y, con
   parallel_for(grid.batch * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t row = task / blocks, channel = task % blocks * kChannelBlock;
-      for_each_window(row_of(grid, row), limits, [&](std::int64_t, std::int64_t line, const WindowRun& run) {
+      walk_over_windows(row_of(grid, row), limits, [&](std::int64_t, std::int64_t line, const WindowRun& run) {
         const auto seen = static_cast<float>(run.taps.empty() ? 1 : run.taps.size());
         const std::int64_t at = ((row * height + line) * width + run.first) * channels;
         const PoolGradientF32 args{.windows = run.for_kernel(grid),

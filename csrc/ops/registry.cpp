@@ -17,6 +17,7 @@ std::vector<OpDef> build_registry() {
   std::vector<OpDef> ops;
   add_additive_attention_ops(ops);
   add_attention_ops(ops);
+  add_binary_loss_ops(ops);
   add_cached_attention_ops(ops);
   add_convolution_ops(ops);
   add_ctc_ops(ops);

@@ -70,6 +70,22 @@ class Walk {
   std::vector<std::int64_t> numbers_;
 };
 
+std::int64_t blocks_per_line(const WindowGrid& grid) {
+  return (grid.out_width() + kWindowBlock - 1) / kWindowBlock;
+}
+std::int64_t window_blocks(const WindowGrid& grid) {
+  return grid.batch * grid.out_height() * blocks_per_line(grid);
+}
+
+void visit_block(const WindowGrid& grid, std::int64_t block, const RunLimits& limits, VisitWindows visit) {
+  limits.check();
+  const std::int64_t blocks = blocks_per_line(grid), line = block / blocks, first = block % blocks * kWindowBlock;
+  const std::int64_t row = line / grid.out_height(), y = line % grid.out_height();
+  Walk(grid, row, y).run(first, std::min(first + kWindowBlock, grid.out_width_of(row)), [&](const WindowRun& run) {
+    visit(row, y, run);
+  });
+}
+
 }  // namespace
 
 void check_axis(std::string_view label, const WindowAxis& axis) {
@@ -88,19 +104,14 @@ WindowsF32 WindowRun::for_kernel(const WindowGrid& grid) const {
           .step = grid.horizontal.stride * grid.channels};
 }
 
-void for_each_window(const WindowGrid& grid, const RunLimits& limits,
-                     FunctionRef<void(std::int64_t, std::int64_t, const WindowRun&)> visit) {
-  const std::int64_t height = grid.out_height();
-  const std::int64_t blocks = (grid.out_width() + kWindowBlock - 1) / kWindowBlock;
-  parallel_for(grid.batch * height * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t task = begin; task < end; ++task) {
-      limits.check();
-      const std::int64_t row = task / blocks / height, y = task / blocks % height, first = task % blocks * kWindowBlock;
-      Walk(grid, row, y).run(first, std::min(first + kWindowBlock, grid.out_width_of(row)), [&](const WindowRun& run) {
-        visit(row, y, run);
-      });
-    }
+void for_each_window(const WindowGrid& grid, const RunLimits& limits, VisitWindows visit) {
+  parallel_for(window_blocks(grid), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t block = begin; block < end; ++block) visit_block(grid, block, limits, visit);
   });
+}
+
+void walk_over_windows(const WindowGrid& grid, const RunLimits& limits, VisitWindows visit) {
+  for (std::int64_t block = 0; block < window_blocks(grid); ++block) visit_block(grid, block, limits, visit);
 }
 
 void lay_out_window(const WindowGrid& grid, std::int64_t index, std::int64_t channel, std::int64_t channels,

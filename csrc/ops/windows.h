@@ -55,8 +55,10 @@ struct WindowRun {
 
 /// Visits all windows, on all threads: visit(row, y, run). Runs lie inside a row of the output. The limits are looked
 /// at between them.
-void for_each_window(const WindowGrid& grid, const RunLimits& limits,
-                     FunctionRef<void(std::int64_t, std::int64_t, const WindowRun&)> visit);
+using VisitWindows = FunctionRef<void(std::int64_t, std::int64_t, const WindowRun&)>;
+void for_each_window(const WindowGrid& grid, const RunLimits& limits, VisitWindows visit);
+/// The same on the calling thread, in ascending order.
+void walk_over_windows(const WindowGrid& grid, const RunLimits& limits, VisitWindows visit);
 
 /// Window number `index` of the output, channels [channel, channel + channels), to the row `to` of a matrix.
 void lay_out_window(const WindowGrid& grid, std::int64_t index, std::int64_t channel, std::int64_t channels, float* to);

@@ -23,6 +23,7 @@ class BenchCase:
     label: str
     make: Callable[[Rng], Inputs]
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    gradients: tuple[str, ...] = ()  # of these inputs, instead of the op itself
 
     @property
     def packs(self) -> bool:
@@ -266,6 +267,44 @@ def cross_entropy(rows: int, classes: int) -> BenchCase:
     )
 
 
+def gradient(case: BenchCase, *names: str) -> BenchCase:
+    """The gradients of some inputs of a case, from that of its first output."""
+    return replace(case, label=f"{case.label} gradient", gradients=names)
+
+
+def training_linear(rows: int, inputs: int, outputs: int) -> BenchCase:
+    """A row-major weight, as in training."""
+    return BenchCase(
+        "linear",
+        f"{rows}x{inputs}x{outputs}",
+        lambda rng: {
+            "x": normal(rng, rows, inputs),
+            "weight": normal(rng, outputs, inputs),
+            "bias": normal(rng, outputs),
+        },
+    )
+
+
+def training_conv1d(batch: int, time: int, width: int, kernel: int, groups: int = 1) -> BenchCase:
+    """A row-major weight, as many channels out as in."""
+    return BenchCase(
+        "conv1d",
+        f"{batch}x{time}x{width} kernel {kernel}" + (f" groups {groups}" if groups > 1 else ""),
+        lambda rng: {"x": normal(rng, batch, time, width), "weight": normal(rng, width, width // groups, kernel)},
+        {"padding": [kernel // 2, kernel // 2], "groups": groups},
+    )
+
+
+GRADIENTS = [
+    gradient(training_linear(512, 512, 2048), "x", "weight", "bias"),
+    *(gradient(attention(12, 512, 512, 64, causal=causal), "query", "key", "value") for causal in (False, True)),
+    gradient(layer_norm(512, 512), "x", "weight", "bias"),
+    gradient(rowwise("softmax", 512, 512), "x"),
+    gradient(cross_entropy(512, 32000), "logits"),
+    gradient(training_conv1d(4, 250, 512, 3), "x", "weight"),
+    gradient(training_conv1d(4, 250, 512, 31, 512), "x", "weight"),
+]
+
 CASES: list[BenchCase] = [
     *(linear(*size) for size in [(1, 512, 2048), (16, 512, 2048), (128, 768, 3072), (512, 512, 512), (4, 512, 32000)]),
     *(linear_group("linear_pair", 2, 16, 512, dtype) for dtype in ("float32", "int8")),
@@ -289,6 +328,11 @@ CASES: list[BenchCase] = [
     residual_norm("add_rms_norm", 512, 512, "weight", "input_bias"),
     *(rowwise(op, *size) for op in ("softmax", "log_softmax") for size in [(1, 16), (512, 512), (8, 32000)]),
     cross_entropy(512, 32000),
+    BenchCase(
+        "binary_cross_entropy",
+        "512x2048",
+        lambda rng: {"logits": normal(rng, 512, 2048), "targets": rng.random((512, 2048), np.float32)},
+    ),
     *(rowwise(op, 512, 2048) for op in ("sum", "mean", "max", "argmax")),
     rowwise("sum", 512, 2048, axis=0),
     *(rowwise("top_k", 8, 32000, k=k) for k in (4, 100)),
@@ -315,6 +359,7 @@ CASES: list[BenchCase] = [
     ),
     *(recurrent_step(kind, 1, 512) for kind in GATES),
     *(recurrent_step(kind, 1, 512, dtype) for kind in ("gru", "lstm") for dtype in ("bfloat16", "int8")),
+    *GRADIENTS,
 ]
 
 

@@ -11,6 +11,7 @@ from pyseq.nn.containers import ModuleList, Sequential
 from pyseq.nn.convolution import Conv1d, Conv2d
 from pyseq.nn.embedding import Embedding
 from pyseq.nn.linear import Linear
+from pyseq.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, CTCLoss, HingeLoss, KLDivLoss, MSELoss
 from pyseq.nn.module import Module
 from pyseq.nn.normalization import LayerNorm
 from pyseq.nn.pooling import MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d
@@ -25,16 +26,22 @@ __all__ = [
     "LSTM",
     "RNN",
     "AdditiveAttention",
+    "BCEWithLogitsLoss",
     "Buffer",
+    "CTCLoss",
     "Conv1d",
     "Conv2d",
+    "CrossEntropyLoss",
     "Embedding",
     "FeedForward",
     "GRUCell",
+    "HingeLoss",
+    "KLDivLoss",
     "LSTMCell",
     "LayerNorm",
     "LearnedPositions",
     "Linear",
+    "MSELoss",
     "MaxPool1d",
     "MaxPool2d",
     "MeanPool1d",

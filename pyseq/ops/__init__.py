@@ -12,7 +12,8 @@ from pyseq.ops.ctc import ctc_loss
 from pyseq.ops.dense import embedding, linear, linear_pair, linear_triple, matmul
 from pyseq.ops.elementwise import add, add_integer, divide, gelu, multiply, relu, sigmoid, silu, subtract, tanh
 from pyseq.ops.functions import clip, elu, exp, leaky_relu, log, negative, softplus, sqrt
-from pyseq.ops.loss import cross_entropy
+from pyseq.ops.loss import binary_cross_entropy, cross_entropy
+from pyseq.ops.masks import sequence_mask
 from pyseq.ops.normalization import add_layer_norm, add_rms_norm, layer_norm, log_softmax, rms_norm, softmax
 from pyseq.ops.pooling import max_pool1d, max_pool2d, mean_pool1d, mean_pool2d
 from pyseq.ops.positions import learned_positions, rotary, sinusoidal_positions
@@ -29,6 +30,7 @@ __all__ = [
     "additive_attention",
     "argmax",
     "attention",
+    "binary_cross_entropy",
     "cached_attention",
     "clip",
     "concat",
@@ -72,6 +74,7 @@ __all__ = [
     "rnn",
     "rnn_step",
     "rotary",
+    "sequence_mask",
     "sigmoid",
     "silu",
     "simple_gru",

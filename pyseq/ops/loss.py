@@ -48,3 +48,34 @@ def cross_entropy(
     wanted = ["gradient"] if return_gradient else []
     loss, gradient = apply("cross_entropy", (logits, targets, weight), attributes, wanted=wanted)
     return (loss, gradient) if return_gradient else loss
+
+
+def binary_cross_entropy(
+    logits: OperandT,
+    targets: OperandT,
+    pos_weight: OperandT | None = None,
+    return_gradient: bool = False,
+) -> Any:
+    """Binary cross-entropy of every logit: loss = −w t ln σ(x) − (1 − t) ln(1 − σ(x)), without overflow.
+
+    Args:
+        logits: x, [...] float32.
+        targets: t, [...] float32, each within 0 to 1; a constant.
+        pos_weight: w, [n] for logits [..., n]; 1 when None.
+        return_gradient: also return the gradient of each loss with respect to its logit.
+
+    Returns:
+        loss [...]; or (loss, gradient [...]).
+
+    Raises:
+        ShapeError: targets have not the shape of logits, or pos_weight not one value per entry of the last axis.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> ops.binary_cross_entropy(np.array([0, 2000], np.float32), np.array([1, 1], np.float32))
+        array([0.6931472, 0.       ], dtype=float32)
+    """
+    wanted = ["gradient"] if return_gradient else []
+    loss, gradient = apply("binary_cross_entropy", (logits, targets, pos_weight), wanted=wanted)
+    return (loss, gradient) if return_gradient else loss

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pyseq
 from pyseq import nn, ops
 
 torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install ".[parity]"')
@@ -213,3 +214,113 @@ def test_pools(options: dict[str, Any]) -> None:
         counted = {"count_padding": True} if ours is nn.MeanPool2d else {}
         expected = theirs(3, **options)(plane.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         assert_close(ours(3, **options, **counted)(plane.numpy()), expected)
+
+
+def gradients(function: Any, *inputs: Any) -> list[Any]:
+    """Gradients of Σ y cos(i), which gives every output a weight of its own."""
+    leaves = [pyseq.Parameter(x.detach().numpy()) for x in inputs]
+    with pyseq.Tape() as tape:
+        y = function(*leaves)
+    tape.backward(y, np.cos(np.arange(y.data.size, dtype=np.float32)).reshape(y.data.shape))
+    return [leaf.grad for leaf in leaves]
+
+
+def their_gradients(function: Any, *inputs: Any) -> list[Any]:
+    leaves = [x.detach().clone().requires_grad_() for x in inputs]
+    y = function(*leaves)
+    y.backward(torch.cos(torch.arange(y.numel(), dtype=torch.float32)).reshape(y.shape))
+    return [leaf.grad.numpy() for leaf in leaves]
+
+
+def assert_same_gradients(ours: list[Any], theirs: list[Any]) -> None:
+    for mine, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=1e-5 * max(1.0, float(np.abs(expected).max())))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("kv_heads", [4, 2])
+def test_gradients_of_attention(causal: bool, kv_heads: int) -> None:
+    heads, d, time = 4, 16, 150
+    query, key, value = normal(2, time, heads * d), normal(2, time, kv_heads * d), normal(2, time, kv_heads * d)
+    bias = normal(heads, time, time)
+    mask = torch.zeros(time, time)
+    if causal:
+        mask = mask.masked_fill(torch.ones(time, time).triu(1).bool(), float("-inf"))
+
+    def theirs(query: Any, key: Any, value: Any, bias: Any) -> Any:
+        q, k, v = (x.reshape(2, time, -1, d).transpose(1, 2) for x in (query, key, value))
+        k, v = (x.repeat_interleave(heads // kv_heads, 1) for x in (k, v))
+        y = torch.nn.functional.scaled_dot_product_attention(q, k, v, bias + mask)
+        return y.transpose(1, 2).reshape(2, time, heads * d)
+
+    def ours(query: Any, key: Any, value: Any, bias: Any) -> Any:
+        return ops.attention(query, key, value, bias=bias, num_heads=heads, num_kv_heads=kv_heads, causal=causal)
+
+    inputs = (query, key, value, bias)
+    assert_same_gradients(gradients(ours, *inputs), their_gradients(theirs, *inputs))
+
+
+@pytest.mark.parametrize(("stride", "dilation", "groups"), [(1, 1, 1), (2, 1, 1), (1, 2, 4), (3, 1, 12)])
+def test_gradients_of_conv1d(stride: int, dilation: int, groups: int) -> None:
+    x, weight, bias = (
+        normal(2, 40, 12),
+        normal(24 if groups < 12 else 12, 12 // groups, 3),
+        normal(24)[: 24 if groups < 12 else 12],
+    )
+    options: dict[str, Any] = {"stride": stride, "dilation": dilation, "groups": groups}
+    assert_same_gradients(
+        gradients(lambda x, w, b: ops.conv1d(x, w, b, padding=[1, 1], activation="gelu", **options), x, weight, bias),
+        their_gradients(
+            lambda x, w, b: torch.nn.functional.gelu(
+                torch.nn.functional.conv1d(x.transpose(1, 2), w, b, padding=1, **options)
+            ).transpose(1, 2),
+            x,
+            weight,
+            bias,
+        ),
+    )
+
+
+def test_gradients_of_conv2d_and_pooling() -> None:
+    x, weight, bias = normal(2, 9, 8, 6), normal(10, 6, 3, 3), normal(10)
+
+    def ours(x: Any, weight: Any, bias: Any) -> Any:
+        y = ops.conv2d(x, weight, bias, stride=[2, 1], padding=[1, 1, 1, 1])
+        return ops.mean_pool2d(ops.max_pool2d(y, kernel=[2, 2]), kernel=[2, 2], stride=[1, 1])
+
+    def theirs(x: Any, weight: Any, bias: Any) -> Any:
+        y = torch.nn.functional.conv2d(x.permute(0, 3, 1, 2), weight, bias, stride=(2, 1), padding=1)
+        return torch.nn.functional.avg_pool2d(torch.nn.functional.max_pool2d(y, 2), 2, 1).permute(0, 2, 3, 1)
+
+    assert_same_gradients(gradients(ours, x, weight, bias), their_gradients(theirs, x, weight, bias))
+
+
+@pytest.mark.parametrize("kind", ["layer_norm", "rms_norm"])
+def test_gradients_of_norms(kind: str) -> None:
+    x, weight, bias = normal(BATCH, 90, 33), normal(33), normal(33)
+    inputs = (x, weight, bias) if kind == "layer_norm" else (x, weight)
+    theirs = getattr(torch.nn.functional, kind)
+    epsilon = {"layer_norm": 1e-5, "rms_norm": 1e-6}[kind]
+    assert_same_gradients(
+        gradients(getattr(ops, kind), *inputs),
+        their_gradients(lambda x, *rest: theirs(x, (33,), *rest, eps=epsilon), *inputs),
+    )
+
+
+@pytest.mark.filterwarnings("ignore:reduction. .mean. divides")  # of KLDivLoss, which will change its mean
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_losses(reduction: str) -> None:
+    logits, targets, weight = normal(6, 5), torch.tensor([1, 0, -100, 4, 2, 2]), torch.rand(5)
+    ours: Any = nn.CrossEntropyLoss(weight.numpy(), reduction=reduction, label_smoothing=0.2)
+    theirs: Any = torch.nn.CrossEntropyLoss(weight, reduction=reduction, label_smoothing=0.2)
+    assert_close(ours(logits.numpy(), targets.numpy()), theirs(logits, targets))
+    probabilities = torch.rand(6, 5)
+    ours, theirs = (
+        nn.BCEWithLogitsLoss(weight.numpy(), reduction),
+        torch.nn.BCEWithLogitsLoss(pos_weight=weight, reduction=reduction),
+    )
+    assert_close(ours(logits.numpy(), probabilities.numpy()), theirs(logits, probabilities))
+    ours, theirs = nn.MSELoss(reduction), torch.nn.MSELoss(reduction=reduction)
+    assert_close(ours(logits.numpy(), probabilities.numpy()), theirs(logits, probabilities))
+    ours, theirs = nn.KLDivLoss(reduction), torch.nn.KLDivLoss(reduction=reduction)
+    assert_close(ours(logits.numpy(), probabilities.numpy()), theirs(logits, probabilities))

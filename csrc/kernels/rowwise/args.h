@@ -49,6 +49,16 @@ struct CrossEntropyF32 {
   float* gradient;  // [rows, classes] or null: of each row's loss with respect to its logits
 };
 
+/// Losses of logits [rows, columns] and targets, each in [0, 1].
+struct BinaryCrossEntropyF32 {
+  std::int64_t rows, columns;
+  const float* logits;
+  const float* targets;
+  const float* weight;  // [columns] of the part that belongs to target 1, or null: ones
+  float* loss;
+  float* gradient;  // [rows, columns] or null
+};
+
 /// y [columns] from x [size, columns], whose rows begin `stride` values after one another. The kernels of a row reduce
 /// x [size] to one value.
 struct ReduceF32 {
@@ -97,23 +107,24 @@ struct ScaleRowsF32 {
 };
 
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
-#define PYSEQ_ROWWISE_KERNELS(X)                  \
-  X(softmax_f32, RowwiseF32)                      \
-  X(log_softmax_f32, RowwiseF32)                  \
-  X(softmax_gradient_f32, SoftmaxGradientF32)     \
-  X(log_softmax_gradient_f32, SoftmaxGradientF32) \
-  X(layer_norm_f32, NormF32)                      \
-  X(rms_norm_f32, NormF32)                        \
-  X(layer_norm_gradient_f32, NormGradientF32)     \
-  X(rms_norm_gradient_f32, NormGradientF32)       \
-  X(top_k_f32, TopKF32)                           \
-  X(cross_entropy_f32, CrossEntropyF32)           \
-  X(scale_rows_f32, ScaleRowsF32)                 \
-  X(sum_row_f32, ReduceF32)                       \
-  X(max_row_f32, ReduceF32)                       \
-  X(sum_columns_f32, ReduceF32)                   \
-  X(max_columns_f32, ReduceF32)                   \
-  X(max_row_gradient_f32, MaxGradientF32)         \
+#define PYSEQ_ROWWISE_KERNELS(X)                     \
+  X(softmax_f32, RowwiseF32)                         \
+  X(log_softmax_f32, RowwiseF32)                     \
+  X(softmax_gradient_f32, SoftmaxGradientF32)        \
+  X(log_softmax_gradient_f32, SoftmaxGradientF32)    \
+  X(layer_norm_f32, NormF32)                         \
+  X(rms_norm_f32, NormF32)                           \
+  X(layer_norm_gradient_f32, NormGradientF32)        \
+  X(rms_norm_gradient_f32, NormGradientF32)          \
+  X(top_k_f32, TopKF32)                              \
+  X(cross_entropy_f32, CrossEntropyF32)              \
+  X(binary_cross_entropy_f32, BinaryCrossEntropyF32) \
+  X(scale_rows_f32, ScaleRowsF32)                    \
+  X(sum_row_f32, ReduceF32)                          \
+  X(max_row_f32, ReduceF32)                          \
+  X(sum_columns_f32, ReduceF32)                      \
+  X(max_columns_f32, ReduceF32)                      \
+  X(max_row_gradient_f32, MaxGradientF32)            \
   X(max_columns_gradient_f32, MaxGradientF32)
 
 struct RowwiseKernels {

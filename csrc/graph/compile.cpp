@@ -132,7 +132,8 @@ class FunctionCompiler {
     }
     compiled.outputs = node.outputs;
     for (std::size_t i = 0; i < op.outputs.size(); ++i) {
-      if (op.outputs[i].optional && compiled.capturable < 0) compiled.capturable = static_cast<int>(i);
+      const bool is_capturable = op.outputs[i].optional && !op.outputs[i].for_vjp;
+      if (is_capturable && compiled.capturable < 0) compiled.capturable = static_cast<int>(i);
     }
     compile_attrs(node, op, compiled);
     return compiled;

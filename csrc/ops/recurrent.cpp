@@ -6,7 +6,8 @@
 #include "ops/checks.h"
 #include "ops/cost.h"
 #include "ops/families.h"
-#include "ops/recurrent_inputs.h"
+#include "ops/recurrent_reserve.h"
+#include "ops/recurrent_vjp.h"
 
 namespace pyseq {
 namespace {
@@ -54,6 +55,30 @@ CellSizes check_cell(const OpArgs& args, const InputPlaces& places) {
   return sizes;
 }
 
+/// The type of the last output, which only the vjp reads.
+template <const CellOp& op>
+TensorType reserve_type(const OpArgs& args, const InputPlaces& places) {
+  const Shape& x = args.inputs[places.x].shape();
+  const std::int64_t directions = is_bidirectional(args, places) ? 2 : 1, time = x.rank() == 2 ? 1 : x[1];
+  const std::int64_t values = reserve_layout(args, op, places, layer_options<op>(args)).values();
+  return {DType::float32, {Shape{directions, x[0], time, values}.num_elements()}};
+}
+
+/// Runs the directions of a call whose outputs are in their views; with the reserve, when it is wanted.
+template <const CellOp& op>
+void run_directions(OpCall& call, const InputPlaces& places, std::span<DirectionCall> directions) {
+  const LayerOptions options = layer_options<op>(call);
+  if (Tensor& reserve = call.outputs.back(); reserve.defined()) {
+    const ReserveLayout layout = reserve_layout(call, op, places, options);
+    const std::int64_t slots = count_slots(call, places);
+    float* values = reserve.mutable_data<float>();
+    int index = 0;
+    for (DirectionCall& direction : directions) direction.reserve = layout.arrays(values, slots, index++);
+    std::fill(values + index * slots * layout.values(), values + reserve.num_elements(), 0.0F);
+  }
+  run_layer(op.kind, options, directions, call.scratch, call.limits);
+}
+
 /// Flops of the products for every row and step.
 OpCost recurrent_cost(const OpArgs& args, const CellOp& op, const InputPlaces& places,
                       std::span<const TensorType> outputs, double rows) {
@@ -86,6 +111,7 @@ void infer_sequence(const OpArgs& args, std::span<TensorType> outputs) {
   check_state(places.h, "h0", directions * sizes.width, "batch of x, directions * hidden");
   outputs[0] = {DType::float32, {batch, x.size(1), directions * sizes.width}};
   outputs[1] = {DType::float32, {batch, directions * sizes.width}};
+  outputs.back() = reserve_type<op>(args, places);
   if (!op.kind.has_cell_state) return;
   check_state(places.c, "c0", directions * sizes.hidden, "batch of x, directions * hidden");
   outputs[2] = {DType::float32, {batch, directions * sizes.hidden}};
@@ -97,15 +123,6 @@ void zero_beyond_lengths(const std::int64_t* lengths, Tensor& y) {
   for (std::int64_t row = 0; row < batch; ++row) {
     std::fill_n(values + (row * time + lengths[row]) * width, (time - lengths[row]) * width, 0.0f);
   }
-}
-
-/// The columns of one direction in a matrix that holds them side by side; nothing for an undefined tensor.
-Columns<const float> columns_of(const Tensor& tensor, std::int64_t first) {
-  if (!tensor.defined()) return {};
-  return {tensor.data<float>() + first, tensor.size(-1)};
-}
-Columns<float> columns_of(Tensor& tensor, std::int64_t first) {
-  return {tensor.mutable_data<float>() + first, tensor.size(-1)};
 }
 
 template <const CellOp& op>
@@ -125,27 +142,13 @@ void forward_sequence(OpCall& call) {
   std::vector<DirectionCall> directions;
   for (const int direction : {0, 1}) {
     if (direction == 1 && !is_bidirectional(call, places)) break;
-    const std::int64_t first = direction * sizes.width, first_cell = direction * sizes.hidden;
-    SequenceView view{.batch = batch,
-                      .time = time,
-                      .in = sizes.in,
-                      .hidden = sizes.hidden,
-                      .width = sizes.width,
-                      .x = x.data<float>(),
-                      .lengths = lengths,
-                      .reverse = direction == 1,
-                      .h0 = columns_of(call.inputs[places.h], first),
-                      .c0 = {},
-                      .y = columns_of(y, first),
-                      .h = columns_of(call.outputs[1], first),
-                      .c = {}};
-    if (op.kind.has_cell_state) {
-      view.c0 = columns_of(call.inputs[places.c], first_cell);
-      view.c = columns_of(call.outputs[2], first_cell);
-    }
+    SequenceView view = input_view(call, op, places, direction);
+    view.y = mutable_columns_of(y, direction * sizes.width);
+    view.h = mutable_columns_of(call.outputs[1], direction * sizes.width);
+    if (op.kind.has_cell_state) view.c = mutable_columns_of(call.outputs[2], direction * sizes.hidden);
     directions.push_back({direction_weights(call, op, places, direction), view});
   }
-  run_layer(op.kind, layer_options<op>(call), directions, call.scratch, call.limits);
+  run_directions<op>(call, places, directions);
 }
 
 template <const CellOp& op>
@@ -166,6 +169,7 @@ void infer_step(const OpArgs& args, std::span<TensorType> outputs) {
   const std::int64_t batch = x.size(0);
   check_tensor(args.label, "h", args.inputs[places.h], DType::float32, {batch, sizes.width}, "batch of x, hidden");
   outputs[0] = {DType::float32, {batch, sizes.width}};
+  outputs.back() = reserve_type<op>(args, places);
   if (!op.kind.has_cell_state) return;
   check_tensor(args.label, "c", args.inputs[places.c], DType::float32, {batch, sizes.hidden}, "batch of x, hidden");
   outputs[1] = {DType::float32, {batch, sizes.hidden}};
@@ -174,28 +178,11 @@ void infer_step(const OpArgs& args, std::span<TensorType> outputs) {
 template <const CellOp& op>
 void forward_step(OpCall& call) {
   const InputPlaces places = step_places(op);
-  const Tensor& x = call.inputs[places.x];
-  const CellSizes sizes = cell_sizes(call, op, places);
-  if (sizes.hidden == 0) return;
-  DirectionCall direction{.weights = direction_weights(call, op, places, 0),
-                          .view = {.batch = x.size(0),
-                                   .time = 1,
-                                   .in = sizes.in,
-                                   .hidden = sizes.hidden,
-                                   .width = sizes.width,
-                                   .x = x.data<float>(),
-                                   .lengths = nullptr,
-                                   .reverse = false,
-                                   .h0 = columns_of(call.inputs[places.h], 0),
-                                   .c0 = {},
-                                   .y = {},
-                                   .h = columns_of(call.outputs[0], 0),
-                                   .c = {}}};
-  if (op.kind.has_cell_state) {
-    direction.view.c0 = columns_of(call.inputs[places.c], 0);
-    direction.view.c = columns_of(call.outputs[1], 0);
-  }
-  run_layer(op.kind, layer_options<op>(call), {&direction, 1}, call.scratch, call.limits);
+  if (cell_sizes(call, op, places).hidden == 0) return;
+  DirectionCall direction{direction_weights(call, op, places, 0), input_view(call, op, places, 0)};
+  direction.view.h = mutable_columns_of(call.outputs[0], 0);
+  if (op.kind.has_cell_state) direction.view.c = mutable_columns_of(call.outputs[1], 0);
+  run_directions<op>(call, places, {&direction, 1});
 }
 
 template <const CellOp& op>
@@ -206,27 +193,38 @@ OpCost cost_step(const OpArgs& args, std::span<const TensorType> outputs) {
 
 // ---- registration
 
+template <const CellOp& op, InputPlaces (*places)(const CellOp&)>
+void vjp(VjpCall& call) {
+  recurrent_vjp(call, op, places(op), layer_options<op>(call));
+}
+
+/// The op over a sequence or a single step, without its functions.
+template <const CellOp& op>
+OpDef cell_def(std::string_view name, const InputPlaces& places, std::vector<OutputDef> outputs) {
+  if (op.kind.has_cell_state) outputs.push_back({"c"});
+  outputs.push_back({.name = "reserve", .optional = true, .differentiable = false, .for_vjp = true});
+  OpDef def{.name = name,
+            .inputs = input_defs(op, places),
+            .attrs = attributes<op>(),
+            .outputs = std::move(outputs),
+            .vjp_reads = recurrent_vjp_reads(op, places),
+            .differentiable = recurrent_differentiable(op, places)};
+  return def;
+}
+
 template <const CellOp& op>
 void add_cell(std::vector<OpDef>& ops, std::string_view name, std::string_view step_name) {
-  OpDef sequence{.name = name,
-                 .inputs = input_defs(op, sequence_places(op)),
-                 .attrs = attributes<op>(),
-                 .outputs = {{"y"}, {"h"}},
-                 .infer = infer_sequence<op>,
-                 .forward = forward_sequence<op>,
-                 .cost = cost_sequence<op>};
-  OpDef step{.name = step_name,
-             .inputs = input_defs(op, step_places(op)),
-             .attrs = attributes<op>(),
-             .outputs = {{"h"}},
-             .infer = infer_step<op>,
-             .forward = forward_step<op>,
-             .cost = cost_step<op>};
-  if (op.kind.has_cell_state) {
-    sequence.outputs.push_back({"c"});
-    step.outputs.push_back({"c"});
-  }
+  OpDef sequence = cell_def<op>(name, sequence_places(op), {{"y"}, {"h"}});
+  sequence.infer = infer_sequence<op>;
+  sequence.forward = forward_sequence<op>;
+  sequence.cost = cost_sequence<op>;
+  sequence.vjp = vjp<op, sequence_places>;
   ops.push_back(std::move(sequence));
+  OpDef step = cell_def<op>(step_name, step_places(op), {{"h"}});
+  step.infer = infer_step<op>;
+  step.forward = forward_step<op>;
+  step.cost = cost_step<op>;
+  step.vjp = vjp<op, step_places>;
   ops.push_back(std::move(step));
 }
 

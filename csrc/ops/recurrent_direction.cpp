@@ -43,7 +43,8 @@ Direction::Direction(const CellKind& kind, const LayerOptions& options, const Di
       norm_c_(data_or_null(call.weights.norm_c)),
       norm_c_bias_(data_or_null(call.weights.norm_c_bias)),
       peephole_(data_or_null(call.weights.peephole)),
-      slots_per_segment_(std::max(view_.batch, kMostGateValues / layout_.columns())) {
+      slots_per_segment_(std::max(view_.batch, kMostGateValues / layout_.columns())),
+      reserve_(call.reserve) {
   // The biases stand behind the norms.
   if (norm_ih_ != nullptr) std::swap(norm_ih_bias_, w_ih_.bias);
   if (norm_hh_ != nullptr) std::swap(norm_hh_bias_, w_hh_.bias);
@@ -90,16 +91,19 @@ void Direction::load_states() {
   if (kind_.has_cell_state) load_rows(view_.c0, view_.hidden, c_[0]);
 }
 
-void Direction::store_rows(const std::array<float*, 2>& buffers, std::int64_t width, Columns<float> to) const {
-  for (std::int64_t place = 0; place < view_.batch; ++place) {
-    const float* row = buffers[static_cast<std::size_t>(order_.length(place) % 2)] + place * width;
-    std::copy_n(row, width, to.row(order_.row(place)));
-  }
+float* Direction::cell_state(std::int64_t step) const {
+  if (!kind_.has_cell_state) return nullptr;
+  if (reserve_.gates == nullptr || step == 0) return c_[static_cast<std::size_t>(step % 2)];
+  return reserve_.state + order_.first_slot(step - 1) * view_.hidden;
 }
 
 void Direction::store_states() {
-  store_rows(h_, view_.width, view_.h);
-  if (kind_.has_cell_state) store_rows(c_, view_.hidden, view_.c);
+  for (std::int64_t place = 0; place < view_.batch; ++place) {
+    const std::int64_t steps = order_.length(place), row = order_.row(place);
+    const float* h = h_[static_cast<std::size_t>(steps % 2)] + place * view_.width;
+    std::copy_n(h, view_.width, view_.h.row(row));
+    if (kind_.has_cell_state) std::copy_n(cell_state(steps) + place * view_.hidden, view_.hidden, view_.c.row(row));
+  }
 }
 
 // ---- the input projection
@@ -128,8 +132,13 @@ void Direction::start_segment(std::int64_t begin, std::int64_t end) {
 void Direction::project_inputs() {
   w_ih_.multiply_all(x_, segment_slots_, x_gates_, layout_.columns(), scratch_, limits_);
   if (norm_ih_ == nullptr) return;
+  const std::int64_t columns = layout_.columns(), first = order_.first_slot(segment_begin_);
   parallel_for(segment_slots_, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
-    normalize(x_gates_ + begin * layout_.columns(), end - begin, norm_ih_, norm_ih_bias_);
+    float* rows = x_gates_ + begin * columns;
+    if (reserve_.gates != nullptr) {
+      std::copy_n(rows, (end - begin) * columns, reserve_.x_products + (first + begin) * columns);
+    }
+    normalize(rows, end - begin, norm_ih_, norm_ih_bias_);
   });
 }
 
@@ -155,7 +164,8 @@ void Direction::set_operand(RecurrentStep& args, const float* rows, std::int64_t
 
 RecurrentStep Direction::step_arguments(std::int64_t step, const Share& share) const {
   const auto from = static_cast<std::size_t>(step % 2), to = 1 - from;
-  const std::int64_t slot = order_.first_slot(step) - order_.first_slot(segment_begin_);
+  const std::int64_t first = order_.first_slot(step), slot = first - order_.first_slot(segment_begin_);
+  const bool keeps = reserve_.gates != nullptr, keeps_candidate = reserve_.state != nullptr && !kind_.has_cell_state;
   return {.cell = options_.cell,
           .rows = order_.running(step),
           .hidden = view_.hidden,
@@ -173,15 +183,17 @@ RecurrentStep Direction::step_arguments(std::int64_t step, const Share& share) c
           .scales = w_hh_.weight.scales,
           .sums = w_hh_.weight.sums,
           .bias = w_hh_.bias,
-          .h_gates = h_gates_,
+          .h_gates = keeps ? reserve_.gates + first * layout_.columns() : h_gates_,
           .columns = layout_.columns(),
           .x_gates = x_gates_ + slot * layout_.columns(),
           .h_prev = h_[from],
-          .c_prev = c_[from],
+          .c_prev = cell_state(step),
           .h = hidden_ != nullptr ? hidden_ : h_[to],
-          .c = c_[to],
+          .c = cell_state(step + 1),
           .peephole = peephole_,
-          .stride = view_.hidden};
+          .stride = view_.hidden,
+          .keep_gates = keeps,
+          .candidate = keeps_candidate ? reserve_.state + first * view_.hidden : nullptr};
 }
 
 void Direction::run_product(const RecurrentStep& args) const {
@@ -210,7 +222,7 @@ void Direction::walk(std::int64_t step, const Share& share) {
     last_row = share.end(args.rows);
     begin = 0;
     end = view_.width;
-    finish_normalized(args, share);
+    finish_normalized(step, args, share);
   } else if (options_.reset_before) {
     args.cell = RecurrentCell::gru_reset;
     args.last_gate = 2;
@@ -238,7 +250,7 @@ void Direction::walk(std::int64_t step, const Share& share) {
 }
 
 /// Norm and cell for the rows of this share, with all their units.
-void Direction::finish_normalized(RecurrentStep args, const Share& share) const {
+void Direction::finish_normalized(std::int64_t step, RecurrentStep args, const Share& share) const {
   const std::int64_t first = share.begin(args.rows), rows = share.end(args.rows) - first;
   if (rows == 0) return;
   args.cell = options_.cell;
@@ -251,8 +263,12 @@ void Direction::finish_normalized(RecurrentStep args, const Share& share) const 
   for (const float** states : {&args.h_prev, &args.c_prev}) {
     if (*states != nullptr) *states += first * args.stride;
   }
-  for (float** states : {&args.h, &args.c}) {
+  for (float** states : {&args.h, &args.c, &args.candidate}) {
     if (*states != nullptr) *states += first * args.stride;
+  }
+  if (reserve_.gates != nullptr) {
+    float* kept = reserve_.h_products + (order_.first_slot(step) + first) * args.columns;
+    std::copy_n(args.h_gates, rows * args.columns, kept);
   }
   normalize(args.h_gates, rows, norm_hh_, norm_hh_bias_);
   kernels().recurrent_cell(&args);

@@ -4,25 +4,12 @@
 #include <array>
 #include <cstdint>
 
-#include "base/threads.h"
 #include "ops/recurrent_layer.h"
+#include "ops/recurrent_share.h"
 #include "ops/recurrent_weights.h"
 #include "ops/sequence_order.h"
 
 namespace pyseq {
-
-/// The part of a step's work that one thread does: `thread` of `count`. They meet at the barrier; none for one thread.
-struct Share {
-  int thread = 0, count = 1;
-  Barrier* barrier = nullptr;
-
-  /// The first item of this share when `items` are divided; that of the next share ends it.
-  std::int64_t begin(std::int64_t items) const { return items * thread / count; }
-  std::int64_t end(std::int64_t items) const { return items * (thread + 1) / count; }
-  void meet() const {
-    if (barrier != nullptr) barrier->wait();
-  }
-};
 
 /// How a direction is computed
 ///   1. x is gathered in the order of SequenceOrder, and W_ih x + b_ih of many steps is one product.
@@ -62,13 +49,14 @@ class Direction {
   RecurrentStep step_arguments(std::int64_t step, const Share& share) const;
   void set_operand(RecurrentStep& args, const float* rows, std::int64_t width, const Share& share) const;
   void run_product(const RecurrentStep& args) const;
-  void finish_normalized(RecurrentStep args, const Share& share) const;
+  void finish_normalized(std::int64_t step, RecurrentStep args, const Share& share) const;
   void project_states(std::int64_t step, const Share& share);
   void store_outputs(std::int64_t step, std::int64_t first_row, std::int64_t last_row, std::int64_t begin,
                      std::int64_t end) const;
   void normalize(float* gates, std::int64_t rows, const float* weight, const float* bias) const;
+  /// c before a step: in its buffer, or where it is kept.
+  float* cell_state(std::int64_t step) const;
   void load_rows(Columns<const float> from, std::int64_t width, float* to) const;
-  void store_rows(const std::array<float*, 2>& buffers, std::int64_t width, Columns<float> to) const;
 
   const CellKind& kind_;
   const LayerOptions& options_;
@@ -92,6 +80,7 @@ class Direction {
   RowBuffer operands_;         // [threads * batch, width]: each thread prepares its own, as the following
   RowBuffer hidden_operands_;  // [threads * batch, hidden], for w_hr_
   std::array<float*, 2> h_{}, c_{};
+  Reserve reserve_;
 };
 
 }  // namespace pyseq

@@ -1,5 +1,7 @@
 #include "ops/recurrent_inputs.h"
 
+#include <numeric>
+
 #include "ops/checks.h"
 
 namespace pyseq {
@@ -169,6 +171,10 @@ std::vector<InputDef> input_defs(const CellOp& op, const InputPlaces& places) {
   return inputs;
 }
 
+std::pair<int, int> bias_places(const InputPlaces& places, int direction) {
+  return {places.weights[direction] + kBIh, places.weights[direction] + kBHh};
+}
+
 bool is_bidirectional(const OpArgs& args, const InputPlaces& places) {
   return places.directions == 2 && args.has(places.weights[1] + kWIh);
 }
@@ -189,6 +195,32 @@ DirectionWeights direction_weights(const OpArgs& args, const CellOp& op, const I
 
 CellSizes cell_sizes(const OpArgs& args, const CellOp& op, const InputPlaces& places) {
   return sizes_of({args, op, places, 0});
+}
+
+std::int64_t count_slots(const OpArgs& args, const InputPlaces& places) {
+  const Tensor& x = args.inputs[places.x];
+  if (places.lengths < 0) return x.size(0);
+  const Tensor& lengths = args.inputs[places.lengths];
+  if (!lengths.defined()) return x.size(0) * x.size(1);
+  const auto values = lengths.values<std::int64_t>();
+  return std::accumulate(values.begin(), values.end(), std::int64_t{0});
+}
+
+SequenceView input_view(const OpArgs& args, const CellOp& op, const InputPlaces& places, int direction) {
+  const Tensor& x = args.inputs[places.x];
+  const CellSizes sizes = cell_sizes(args, op, places);
+  const bool is_ragged = places.lengths >= 0 && args.has(places.lengths);
+  SequenceView view{.batch = x.size(0),
+                    .time = places.lengths < 0 ? 1 : x.size(1),
+                    .in = sizes.in,
+                    .hidden = sizes.hidden,
+                    .width = sizes.width,
+                    .x = x.data<float>(),
+                    .lengths = is_ragged ? args.inputs[places.lengths].data<std::int64_t>() : nullptr,
+                    .reverse = direction == 1,
+                    .h0 = columns_of(args.inputs[places.h], direction * sizes.width)};
+  if (op.kind.has_cell_state) view.c0 = columns_of(args.inputs[places.c], direction * sizes.hidden);
+  return view;
 }
 
 CellSizes check_cell_weights(const OpArgs& args, const CellOp& op, const InputPlaces& places) {

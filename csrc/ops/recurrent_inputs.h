@@ -25,6 +25,8 @@ InputPlaces step_places(const CellOp& op);
 /// The inputs at these places, as the registry lists them.
 std::vector<InputDef> input_defs(const CellOp& op, const InputPlaces& places);
 
+/// Those of b_ih and b_hh.
+std::pair<int, int> bias_places(const InputPlaces& places, int direction);
 bool is_bidirectional(const OpArgs& args, const InputPlaces& places);
 DirectionWeights direction_weights(const OpArgs& args, const CellOp& op, const InputPlaces& places, int direction);
 
@@ -33,6 +35,10 @@ struct CellSizes {
   std::int64_t in, hidden, width;  // width: of h, which a projection makes smaller
 };
 CellSizes cell_sizes(const OpArgs& args, const CellOp& op, const InputPlaces& places);
+/// Steps of rows that have not ended, in one direction: what `lengths` (checked) adds up to.
+std::int64_t count_slots(const OpArgs& args, const InputPlaces& places);
+/// What one direction reads; `y`, `h` and `c` are left to the caller. A single step is a sequence of length one.
+SequenceView input_view(const OpArgs& args, const CellOp& op, const InputPlaces& places, int direction);
 /// All weights of all directions. `x` has its rank already.
 CellSizes check_cell_weights(const OpArgs& args, const CellOp& op, const InputPlaces& places);
 

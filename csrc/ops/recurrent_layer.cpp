@@ -8,13 +8,6 @@
 namespace pyseq {
 namespace {
 
-/// Steps between two looks at the limits.
-constexpr std::int64_t kStepsPerCheck = 32;
-/// Multiply-adds of float32 per step below which a further thread costs more at the barrier than it saves.
-constexpr double kStepWorkPerThread = 1 << 14;
-/// The same for all that a region does: workers must wake up for it.
-constexpr double kRegionWorkPerThread = 1 << 17;
-
 /// A layer while it runs. Two directions have the same steps, so that they can be walked side by side.
 class Layer {
  public:
@@ -45,7 +38,7 @@ class Layer {
   void run_segment(std::int64_t begin, std::int64_t end) {
     // One step takes both products in one region; more steps have their input products done at once before.
     const bool is_one_step = end == begin + 1 && first().can_project_in_region();
-    const int threads = region_threads(begin, end, is_one_step);
+    const int threads = threads_for(begin, end, is_one_step);
     const auto body = [&] {
       for (Direction& direction : directions_) {
         direction.start_segment(begin, end);
@@ -60,40 +53,26 @@ class Layer {
     body();
   }
 
-  int region_threads(std::int64_t begin, std::int64_t end, bool is_one_step) {
+  int threads_for(std::int64_t begin, std::int64_t end, bool is_one_step) {
     const double step_work = first().step_work(begin);
-    const double work =
-        static_cast<double>(end - begin) * step_work + (is_one_step ? first().projection_work(begin) : 0);
-    const double per_direction = is_one_step ? work / kRegionWorkPerThread : step_work / kStepWorkPerThread;
-    const double useful = std::clamp(per_direction, 1.0, static_cast<double>(first().blocks())) * num_directions();
-    return static_cast<int>(std::clamp(num_directions() * work / kRegionWorkPerThread, 1.0, useful));
+    const double projection = is_one_step ? first().projection_work(begin) : 0;
+    return region_threads({.directions = num_directions(),
+                           .blocks = first().blocks(),
+                           .step = step_work + projection,
+                           .all = static_cast<double>(end - begin) * step_work + projection,
+                           .meets = !is_one_step});
   }
 
   /// What one thread does in a region.
   void walk(std::int64_t begin, std::int64_t end, bool is_one_step, const Share& all) {
-    if (num_directions() == 1) return walk_direction(first(), begin, end, is_one_step, all, all);
-    if (all.count == 1) {
-      for (Direction& direction : directions_) walk_direction(direction, begin, end, is_one_step, all, all);
-      return;
-    }
-    const int of_first = (all.count + 1) / 2;
-    const bool is_second = all.thread >= of_first;
-    Share own{is_second ? all.thread - of_first : all.thread, is_second ? all.count - of_first : of_first, all.barrier};
-    // A thread per direction: they have nothing to wait for.
-    if (all.count == 2) own.barrier = nullptr;
-    walk_direction(directions_[is_second ? 1 : 0], begin, end, is_one_step, own, all);
-  }
-
-  void walk_direction(Direction& direction, std::int64_t begin, std::int64_t end, bool is_one_step, const Share& own,
-                      const Share& all) {
-    if (is_one_step) direction.project_inputs(own);
-    for (std::int64_t step = begin; step < end; ++step) {
-      if ((step - begin) % kStepsPerCheck == 0) {
-        if (all.thread == 0) limits_.check();
-        if (own.barrier == nullptr) all.meet();  // where nobody else waits, an error of another thread arrives here
+    walk_side_by_side(num_directions(), all, [&](int index, const Share& own) {
+      Direction& direction = directions_[static_cast<std::size_t>(index)];
+      if (is_one_step) direction.project_inputs(own);
+      for (std::int64_t step = begin; step < end; ++step) {
+        if ((step - begin) % kStepsPerCheck == 0) look_at_limits(own, all, [&] { limits_.check(); });
+        direction.walk(step, own);
       }
-      direction.walk(step, own);
-    }
+    });
   }
 
   const RunLimits& limits_;

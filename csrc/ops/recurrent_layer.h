@@ -53,6 +53,15 @@ struct Columns {
   std::int64_t stride = 0;
   T* row(std::int64_t index) const { return data + index * stride; }
 };
+/// The columns of one direction in a tensor that holds them side by side; nothing for an undefined one.
+inline Columns<const float> columns_of(const Tensor& tensor, std::int64_t first) {
+  if (!tensor.defined()) return {};
+  return {tensor.data<float>() + first, tensor.size(-1)};
+}
+inline Columns<float> mutable_columns_of(Tensor& tensor, std::int64_t first) {
+  if (!tensor.defined()) return {};
+  return {tensor.mutable_data<float>() + first, tensor.size(-1)};
+}
 
 /// The layer's arrays as one direction sees them. `width` is the size of h: hidden, or that of its projection.
 struct SequenceView {
@@ -60,16 +69,27 @@ struct SequenceView {
   const float* x;               // [batch, time, in]
   const std::int64_t* lengths;  // [batch], or null: all of them `time`
   bool reverse;
-  Columns<const float> h0;  // [batch, width]
-  Columns<const float> c0;  // [batch, hidden]
-  Columns<float> y;         // [batch * time, width]; rows beyond the lengths are left alone
-  Columns<float> h, c;      // final states
+  Columns<const float> h0 = {};   // [batch, width]
+  Columns<const float> c0 = {};   // [batch, hidden]
+  Columns<float> y = {};          // [batch * time, width]; rows beyond the lengths are left alone
+  Columns<float> h = {}, c = {};  // final states
 };
+
+/// What a forward keeps for its vjp, rows in the order of the steps (sequence_order.h). Null: nothing is kept.
+template <typename T>
+struct ReserveOf {
+  T* gates = nullptr;       // [slots, columns]: activated, as the gates lie in packed weights
+  T* state = nullptr;       // [slots, hidden]: c of an LSTM; W_hn h + b_hn of a gru with the reset behind it
+  T* x_products = nullptr;  // [slots, columns], with norms: W_ih x and W_hh h before them
+  T* h_products = nullptr;
+};
+using Reserve = ReserveOf<float>;
 
 /// One direction of a call.
 struct DirectionCall {
   DirectionWeights weights;
   SequenceView view;
+  Reserve reserve = {};
 };
 
 /// Runs one direction, or two of the same batch, lengths and kind at the same time.

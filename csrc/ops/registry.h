@@ -60,6 +60,7 @@ struct OutputDef {
   std::string_view name;
   bool optional = false;       // computed only when asked for (attention weights)
   bool differentiable = true;  // whether the vjp takes a gradient of it
+  bool for_vjp = false;        // nobody else reads it: never captured from a run
 };
 
 struct TensorType {

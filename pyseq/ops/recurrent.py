@@ -298,7 +298,7 @@ def lstm(
         peephole_reverse,
         w_hr_reverse,
     )
-    y, h, c = apply("lstm", inputs + variants + reverse_variants, {"epsilon": epsilon})
+    y, h, c = apply("lstm", inputs + variants + reverse_variants, {"epsilon": epsilon})[:3]
     return y, h, c
 
 
@@ -390,10 +390,10 @@ def coupled_lstm(
         peephole_reverse,
         w_hr_reverse,
     )
-    y, h, c = apply("coupled_lstm", inputs + variants + reverse_variants, {"epsilon": epsilon})
+    y, h, c = apply("coupled_lstm", inputs + variants + reverse_variants, {"epsilon": epsilon})[:3]
     return y, h, c
 
 
 def _pair(results: list[Any]) -> tuple[Any, Any]:
-    first, second = results
+    first, second = results[:2]
     return first, second

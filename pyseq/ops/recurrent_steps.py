@@ -179,7 +179,7 @@ def lstm_step(
         array([[0.5]], dtype=float32)
     """
     inputs = (x, h, c, w_ih, w_hh, b_ih, b_hh, norm_ih, norm_hh, norm_c, norm_c_bias, peephole, w_hr)
-    new_h, new_c = apply("lstm_step", inputs, {"epsilon": epsilon})
+    new_h, new_c = apply("lstm_step", inputs, {"epsilon": epsilon})[:2]
     return new_h, new_c
 
 
@@ -232,5 +232,5 @@ def coupled_lstm_step(
         array([[0.5]], dtype=float32)
     """
     inputs = (x, h, c, w_ih, w_hh, b_ih, b_hh, norm_ih, norm_hh, norm_c, norm_c_bias, peephole, w_hr)
-    new_h, new_c = apply("coupled_lstm_step", inputs, {"epsilon": epsilon})
+    new_h, new_c = apply("coupled_lstm_step", inputs, {"epsilon": epsilon})[:2]
     return new_h, new_c

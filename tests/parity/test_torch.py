@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pyseq
-from pyseq import nn, ops
+from pyseq import Parameter, Tape, nn, ops
 
 torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install ".[parity]"')
 
@@ -87,6 +87,43 @@ def test_recurrent_layers_with_ragged_batches_and_initial_states(
             np.testing.assert_allclose(
                 mine.numpy(), per_direction_last(expected.detach(), layer, directions), rtol=1e-5, atol=2e-6
             )
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("RNN", {"nonlinearity": "relu"}),
+        ("GRU", {}),
+        ("LSTM", {}),
+        ("LSTM", {"proj_size": 9}),
+        ("GRU", {"bias": False}),
+    ],
+)
+def test_gradients_of_recurrent_layers_with_ragged_batches(
+    kind: str, options: dict[str, Any], bidirectional: bool
+) -> None:
+    options = {"num_layers": 2, "bidirectional": bidirectional, **options}
+    ours = getattr(nn, kind)(WIDTH, HIDDEN, **options)
+    theirs = getattr(torch.nn, kind)(WIDTH, HIDDEN, **options, batch_first=True)
+    ours.load_state_dict(arrays(theirs))
+    values, lengths = normal(BATCH, TIME, WIDTH), torch.tensor([7, 4, 1])
+    x, their_x = Parameter(values.numpy()), values.clone().requires_grad_()
+
+    with Tape() as tape:
+        y, _ = ours(x, lengths.numpy())
+    gradient = normal(*y.shape)
+    tape.backward(y, gradient.numpy())
+    packed = torch.nn.utils.rnn.pack_padded_sequence(their_x, lengths, batch_first=True)
+    their_y, _ = torch.nn.utils.rnn.pad_packed_sequence(theirs(packed)[0], batch_first=True)
+    their_y.backward(gradient)
+
+    expected = {name: parameter.grad for name, parameter in theirs.named_parameters()} | {"x": their_x.grad}
+    found = {name: parameter.grad for name, parameter in ours.named_parameters()} | {"x": x.grad}
+    assert found.keys() == expected.keys()
+    for name, wanted in expected.items():
+        assert found[name] is not None, name
+        np.testing.assert_allclose(found[name], wanted.numpy(), rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 def per_direction_last(state: Any, layer: int, directions: int) -> Any:

@@ -7,22 +7,10 @@
 
 #include <cstdint>
 
-#include "kernels/activation.h"
+#include "kernels/recurrent/cell.h"
+#include "kernels/recurrent/gradient_args.h"
 
 namespace pyseq {
-
-/// What happens to the gates of a unit. Gates are numbered as in the weights.
-enum class RecurrentCell : std::int32_t {
-  gates_only,     // nothing: the product alone, finished
-  rnn_tanh,       // h = tanh(a)
-  rnn_relu,       // h = relu(a)
-  gru,            // r, z, n; the reset after the recurrent product
-  gru_reset,      // r, z, n; the reset before the product, first half: r ⊙ h_prev, and z in place of its gate
-  gru_candidate,  // second half, after the product of r ⊙ h_prev for gate n
-  simple_gru,     // z, n
-  lstm,           // i, f, g, o
-  coupled_lstm,   // f, g, o with i = 1 - f
-};
 
 /// One step for the unit blocks [first_block, last_block) in all their gates: gates = a W_hh^T + bias, then the cell.
 struct RecurrentStep {
@@ -52,6 +40,10 @@ struct RecurrentStep {
   float* c;               // LSTM only
   const float* peephole;  // of c for the gates i, f, o (coupled: f, o), `hidden` values each; LSTM only, or null
   std::int64_t stride;
+
+  // For the vjp.
+  bool keep_gates;   // the activated gates stay in h_gates
+  float* candidate;  // gru: W_hn h + b_hn, or null
 };
 
 /// Rows of gates, normalised in groups of gates: x = (x - mean) / sqrt(variance + epsilon) * weight + bias.
@@ -75,13 +67,16 @@ struct NormalizeCell {
 };
 
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
-#define PYSEQ_RECURRENT_KERNELS(X)      \
-  X(recurrent_step_f32, RecurrentStep)  \
-  X(recurrent_step_bf16, RecurrentStep) \
-  X(recurrent_step_int8, RecurrentStep) \
-  X(recurrent_cell, RecurrentStep)      \
-  X(normalize_gates, NormalizeGates)    \
-  X(normalize_cell, NormalizeCell)
+#define PYSEQ_RECURRENT_KERNELS(X)                    \
+  X(recurrent_step_f32, RecurrentStep)                \
+  X(recurrent_step_bf16, RecurrentStep)               \
+  X(recurrent_step_int8, RecurrentStep)               \
+  X(recurrent_cell, RecurrentStep)                    \
+  X(normalize_gates, NormalizeGates)                  \
+  X(normalize_cell, NormalizeCell)                    \
+  X(recurrent_cell_gradient, RecurrentCellGradient)   \
+  X(normalize_gates_gradient, NormalizeGatesGradient) \
+  X(normalize_cell_gradient, NormalizeCellGradient)
 
 struct RecurrentKernels {
   PYSEQ_RECURRENT_KERNELS(PYSEQ_DECLARE_KERNEL)

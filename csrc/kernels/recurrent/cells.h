@@ -35,6 +35,10 @@ struct UnitGates {
     return step.bias == nullptr ? value : value + load(step.bias + at);
   }
   Float sum(int gate) const { return x(gate) + h(gate); }
+  /// Leaves an activated gate for the vjp, in place of its sum.
+  void keep(int gate, Float value) const {
+    if (step.keep_gates) store(sum_at(gate), value);
+  }
 };
 
 /// States of one vector of units of one row; `count` lanes exist.
@@ -47,6 +51,9 @@ struct UnitStates {
   Float peephole(int index) const { return load(step.peephole + index * step.hidden + unit, count); }
   void set_h(Float value) const { store(step.h + at, value, count); }
   void set_c(Float value) const { store(step.c + at, value, count); }
+  void keep_candidate(Float value) const {
+    if (step.candidate != nullptr) store(step.candidate + at, value, count);
+  }
 };
 
 /// cell(gates, states) for every vector of units of a block.
@@ -59,6 +66,12 @@ inline void for_each_unit(const RecurrentStep& step, const UnitBlock& block, Cel
            UnitStates{step, row * step.stride + unit, unit, block.units - u});
     }
   }
+}
+
+template <typename Sums>
+inline void rnn_unit(const UnitGates<Sums>& gates, const UnitStates& states, Float h) {
+  states.set_h(h);
+  gates.keep(0, h);
 }
 
 /// (1 - z) n + z h_prev
@@ -75,10 +88,17 @@ inline void lstm_unit(const UnitGates<Sums>& gates, const UnitStates& states) {
     i = fma(states.peephole(0), c_prev, i);
     f = fma(states.peephole(1), c_prev, f);
   }
-  const Float c = fma(sigmoid(f), c_prev, sigmoid(i) * tanh(gates.sum(2)));
+  i = sigmoid(i), f = sigmoid(f);
+  const Float g = tanh(gates.sum(2));
+  const Float c = fma(f, c_prev, i * g);
   if constexpr (HasPeephole) o = fma(states.peephole(2), c, o);
+  o = sigmoid(o);
   states.set_c(c);
-  states.set_h(sigmoid(o) * tanh(c));
+  states.set_h(o * tanh(c));
+  gates.keep(0, i);
+  gates.keep(1, f);
+  gates.keep(2, g);
+  gates.keep(3, o);
 }
 
 /// Gates f, g, o with i = 1 - σ(f).
@@ -87,11 +107,16 @@ inline void coupled_lstm_unit(const UnitGates<Sums>& gates, const UnitStates& st
   const Float c_prev = states.c_prev();
   Float f = gates.sum(0), o = gates.sum(2);
   if constexpr (HasPeephole) f = fma(states.peephole(0), c_prev, f);
-  const Float keep = sigmoid(f);
-  const Float c = fma(keep, c_prev, (1.0F - keep) * tanh(gates.sum(1)));
+  f = sigmoid(f);
+  const Float g = tanh(gates.sum(1));
+  const Float c = fma(f, c_prev, (1.0F - f) * g);
   if constexpr (HasPeephole) o = fma(states.peephole(1), c, o);
+  o = sigmoid(o);
   states.set_c(c);
-  states.set_h(sigmoid(o) * tanh(c));
+  states.set_h(o * tanh(c));
+  gates.keep(0, f);
+  gates.keep(1, g);
+  gates.keep(2, o);
 }
 
 template <typename Sums>
@@ -115,21 +140,33 @@ void run_gru_cell(const RecurrentStep& step, const UnitBlock& block) {
   switch (step.cell) {
     case RecurrentCell::gru:  // n = tanh(x_n + σ(r) h_n)
       return for_each_unit<Sums>(step, block, [](Gates gates, States states) {
-        const Float n = tanh(fma(sigmoid(gates.sum(0)), gates.h(2), gates.x(2)));
-        states.set_h(gru_update(sigmoid(gates.sum(1)), n, states.h_prev()));
+        const Float r = sigmoid(gates.sum(0)), z = sigmoid(gates.sum(1)), from_h = gates.h(2);
+        const Float n = tanh(fma(r, from_h, gates.x(2)));
+        states.set_h(gru_update(z, n, states.h_prev()));
+        gates.keep(0, r);
+        gates.keep(1, z);
+        gates.keep(2, n);
+        states.keep_candidate(from_h);
       });
     case RecurrentCell::gru_reset:
       return for_each_unit<Sums>(step, block, [](Gates gates, States states) {
+        const Float r = sigmoid(gates.sum(0));
         store(gates.sum_at(1), sigmoid(gates.sum(1)));
-        states.set_h(sigmoid(gates.sum(0)) * states.h_prev());
+        states.set_h(r * states.h_prev());
+        gates.keep(0, r);
       });
     case RecurrentCell::gru_candidate:
       return for_each_unit<Sums>(step, block, [](Gates gates, States states) {
-        states.set_h(gru_update(load(gates.sum_at(1)), tanh(gates.sum(2)), states.h_prev()));
+        const Float n = tanh(gates.sum(2));
+        states.set_h(gru_update(load(gates.sum_at(1)), n, states.h_prev()));
+        gates.keep(2, n);
       });
     default:  // simple_gru
       return for_each_unit<Sums>(step, block, [](Gates gates, States states) {
-        states.set_h(gru_update(sigmoid(gates.sum(0)), tanh(gates.sum(1)), states.h_prev()));
+        const Float z = sigmoid(gates.sum(0)), n = tanh(gates.sum(1));
+        states.set_h(gru_update(z, n, states.h_prev()));
+        gates.keep(0, z);
+        gates.keep(1, n);
       });
   }
 }
@@ -146,9 +183,11 @@ void run_cell(const RecurrentStep& step, const UnitBlock& block) {
         }
       });
     case RecurrentCell::rnn_tanh:
-      return for_each_unit<Sums>(step, block, [](Gates gates, States states) { states.set_h(tanh(gates.sum(0))); });
+      return for_each_unit<Sums>(step, block,
+                                 [](Gates gates, States states) { rnn_unit(gates, states, tanh(gates.sum(0))); });
     case RecurrentCell::rnn_relu:
-      return for_each_unit<Sums>(step, block, [](Gates gates, States states) { states.set_h(relu(gates.sum(0))); });
+      return for_each_unit<Sums>(step, block,
+                                 [](Gates gates, States states) { rnn_unit(gates, states, relu(gates.sum(0))); });
     case RecurrentCell::lstm:
     case RecurrentCell::coupled_lstm:
       return run_lstm_cell<Sums>(step, block);

@@ -60,10 +60,19 @@ void normalize_gates(const NormalizeGates* args) {
   }
 }
 
-/// h = σ(o) tanh(norm(c)), o = gate + p_o c, with the c that the cell left.
+/// σ(gate + p_o c), which the cell has left in place of the gate when it keeps gates.
+inline Float output_gate(const UnitGates<FloatSums>& gates, std::int64_t unit, std::int64_t count, Float c) {
+  const RecurrentStep& step = gates.step;
+  const int o = static_cast<int>(step.gates) - 1;
+  if (step.keep_gates) return load(gates.sum_at(o));
+  Float gate = gates.sum(o);
+  if (step.peephole != nullptr) gate = fma(load(step.peephole + (o - 1) * step.hidden + unit, count), c, gate);
+  return sigmoid(gate);
+}
+
+/// h = o tanh(norm(c)), with the c that the cell left.
 void normalize_cell(const NormalizeCell* args) {
   const RecurrentStep& step = *args->step;
-  const int o = static_cast<int>(step.gates) - 1;
   for (std::int64_t row = 0; row < step.rows; ++row) {
     const float* c = step.c + row * step.stride;
     const Moments of = moments(step.hidden, args->epsilon, [&](auto visit) {
@@ -74,13 +83,10 @@ void normalize_cell(const NormalizeCell* args) {
       for (std::int64_t u = 0; u < block.units; u += kLanes) {
         const std::int64_t unit = block.first + u, count = block.units - u;
         const Float value = load(c + unit, count);
-        Float gate = UnitGates<FloatSums>{step, row, block.column + u, block.width}.sum(o);
-        if (step.peephole != nullptr) {
-          gate = fma(load(step.peephole + (o - 1) * step.hidden + unit, count), value, gate);
-        }
+        const UnitGates<FloatSums> gates{step, row, block.column + u, block.width};
         const float* bias = args->bias == nullptr ? nullptr : args->bias + unit;
         const Float norm = normalized(value, of, load(args->weight + unit, count), bias, count);
-        store(step.h + row * step.stride + unit, sigmoid(gate) * tanh(norm), count);
+        store(step.h + row * step.stride + unit, output_gate(gates, unit, count, value) * tanh(norm), count);
       }
     }
   }

@@ -1,0 +1,184 @@
+"""Language model: the next character, or word, from all those before it."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pyseq
+from pyseq import data, ops
+from pyseq.models import LanguageModelOptions, RecurrentLanguageModel
+from pyseq.program import Program
+from pyseq.recipes.names import planned_steps
+from pyseq.recipes.recipe import Recipe, RecipeConfig, option
+from pyseq.tasks import Generator
+from pyseq.tensor import Tensor
+from pyseq.text import Vocabulary
+from pyseq.train import AdamW, Cosine, FlatParameters, Optimizer, Warmup
+
+VALIDATION_SHARE = 0.1
+WARMUP_STEPS = 100
+EVALUATION_STREAMS = 32
+EVALUATION_TIME = 256
+END_OF_LINE = "<eos>"
+# Lines of the word level: data set -> the files in it.
+WORD_FILES = {"wikitext2": "*.txt.xz", "novels": "*.txt.xz"}
+
+
+@dataclass(frozen=True)
+class CharlmConfig(RecipeConfig):
+    """Options of the recipe `charlm`."""
+
+    epochs: int | None = option(8, "Passes over the text at most.")
+    batch_size: int = option(32, "Streams that are read side by side.")
+    time: int = option(64, "Tokens of a stream between updates: gradients go back so far.")
+    learning_rate: float = option(4e-3, "Learning rate at the top of the schedule.")
+    weight_decay: float = option(0.01, "Weight decay of matrices.")
+    level: str = option("character", "character: Shakespeare; word: wikitext2 and novels.")
+    cell: str = option("lstm", "rnn, gru or lstm.")
+    embedding_size: int = option(64, "Size of a token's vector.")
+    hidden_size: int = option(256, "Units of a layer.")
+    num_layers: int = option(2, "Layers.")
+    vocabulary_size: int = option(20000, "Words of the word level; others are <unk>.")
+
+
+class StreamingLanguageModel(RecurrentLanguageModel):
+    """A language model that goes on from batch to batch where the streams of the batch before ended."""
+
+    carried: Any = None
+
+    def loss(self, batch: data.StreamBatch) -> tuple[Tensor, float]:
+        """Negative log probabilities of all targets [batch, time], and their number."""
+        logits, state = self.forward(Tensor(batch.inputs), None if batch.first else self.carried)
+        self.carried = [_detached(layer) for layer in state]
+        return ops.cross_entropy(logits, Tensor(batch.targets)), batch.targets.size
+
+    def training_state(self) -> dict[str, Any]:
+        """The carried state, for checkpoints."""
+        layers = self.carried or []
+        return {
+            f"{layer}.{part}": tensor.data
+            for layer, state in enumerate(layers)
+            for part, tensor in enumerate(state if isinstance(state, tuple) else (state,))
+        }
+
+    def restore_training_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `training_state` gave."""
+        self.carried = None
+        if not state:
+            return
+        layers = []
+        for layer in range(self.options.num_layers):
+            parts = [Tensor(np.asarray(state[key])) for key in (f"{layer}.0", f"{layer}.1") if key in state]
+            layers.append(tuple(parts) if len(parts) > 1 else parts[0])
+        self.carried = layers
+
+
+def _detached(state: Any) -> Any:
+    return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
+
+
+class Charlm(Recipe):
+    """Language model of characters (Shakespeare) or words, which writes and judges texts."""
+
+    Config = CharlmConfig
+    data_name = "shakespeare"
+    monitor = "loss"
+
+    config: CharlmConfig
+    module: StreamingLanguageModel
+
+    def prepare(self, path: Path | None = None) -> None:
+        """Read the text; the last tenth is held out."""
+        if self.config.level not in ("character", "word"):
+            raise pyseq.ArgumentError(f"charlm: level is {self.config.level!r}, expected 'character' or 'word'")
+        training, self.held_out = (
+            read_characters(path) if self.config.level == "character" else read_words(path)
+        )
+        unit: Any = self.config.level
+        self.vocabulary = (
+            Vocabulary.build([training], unit)
+            if unit == "character"
+            else Vocabulary.build([training], unit, self.config.vocabulary_size, specials=("<unk>", END_OF_LINE))
+        )
+        ids = np.asarray(self.vocabulary.encode(training), np.int64)
+        self.validation = np.asarray(self.vocabulary.encode(self.held_out), np.int64)
+        self.batches = data.Streams(ids, self.config.batch_size, self.config.time)
+        self.module = StreamingLanguageModel(
+            LanguageModelOptions(
+                len(self.vocabulary),
+                self.config.embedding_size,
+                self.config.hidden_size,
+                self.config.cell,
+                self.config.num_layers,
+            )
+        )
+
+    def optimizer(self) -> Optimizer:
+        """AdamW, warmed up, with a cosine down to nothing at the last planned step."""
+        steps = planned_steps(self.config, len(self.batches))
+        schedule = Warmup(Cosine(self.config.learning_rate, steps), WARMUP_STEPS)
+        return AdamW(FlatParameters(self.module), schedule, weight_decay=self.config.weight_decay)
+
+    def evaluate(self) -> dict[str, float]:
+        """Mean negative log probability (nats) of a token of the text held out, and exp of it: the perplexity."""
+        streams = min(EVALUATION_STREAMS, len(self.validation) // 2)
+        time = min(EVALUATION_TIME, (len(self.validation) - 1) // streams)
+        windows = data.Streams(self.validation, streams, time)
+        total, count, state = 0.0, 0, None
+        for _ in range(len(windows)):
+            batch = next(windows)
+            logits, state = self.module.forward(Tensor(batch.inputs), None if batch.first else state)
+            losses = ops.cross_entropy(logits, Tensor(batch.targets))
+            total += float(losses.data.sum(dtype=np.float64))
+            count += batch.targets.size
+        return {"loss": total / count, "perplexity": math.exp(min(total / count, 700.0))}
+
+    def evaluate_program(self, program: Program) -> dict[str, float]:
+        """The same of an exported model, over the whole text in one stream."""
+        score = Generator(program).score(self.held_out)
+        loss = -score.log_prob / max(len(score.tokens), 1)
+        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+
+    def export(self, file: Path) -> None:
+        """Write a generator."""
+        start = self.vocabulary.find(END_OF_LINE)
+        task = {"kind": "generator", "vocabulary": "text", "start": start, "end": start, "max_length": 500}
+        examples = {"step": {"tokens": np.zeros((2, 3), np.int64)}}
+        pyseq.export(self.module, file, examples, task=task, vocabularies={"text": self.vocabulary})
+
+
+def read_characters(path: Path | None) -> tuple[str, str]:
+    """Shakespeare's plays: the first nine tenths, and the rest."""
+    with gzip.open(data.find("shakespeare", path) / "train.txt.gz", "rt", encoding="utf-8", newline="") as file:
+        text = file.read()
+    cut = round(len(text) * (1 - VALIDATION_SHARE))
+    return text[:cut], text[cut:]
+
+
+def read_words(path: Path | None) -> tuple[str, str]:
+    """Words of all lines, an end mark behind each line; the last tenth of every data set is held out."""
+    training, held_out = [], []
+    for name, pattern in WORD_FILES.items():
+        folder = data.find(name, None if path is None else path / name)
+        lines = list(_lines(sorted(folder.glob(pattern))))
+        cut = round(len(lines) * (1 - VALIDATION_SHARE))
+        training += lines[:cut]
+        held_out += lines[cut:]
+    return " ".join(training), " ".join(held_out)
+
+
+def _lines(files: Iterable[Path]) -> Iterable[str]:
+    for file in files:
+        with lzma.open(file, "rt", encoding="utf-8") as lines:
+            yield from (f"{line.strip()} {END_OF_LINE}" for line in lines if line.strip())
+
+
+RECIPE = Charlm

@@ -14,9 +14,9 @@ import numpy as np
 
 import pyseq
 from pyseq import data, ops
+from pyseq.data.streams import StreamBatch
 from pyseq.models import LanguageModelOptions, RecurrentLanguageModel
 from pyseq.program import Program
-from pyseq.recipes.names import planned_steps
 from pyseq.recipes.recipe import Recipe, RecipeConfig, option
 from pyseq.tasks import Generator
 from pyseq.tensor import Tensor
@@ -25,6 +25,7 @@ from pyseq.train import AdamW, Cosine, FlatParameters, Optimizer, Warmup
 
 VALIDATION_SHARE = 0.1
 WARMUP_STEPS = 100
+DEFAULT_STEPS = 4000  # of the schedule of a run that only time limits
 EVALUATION_STREAMS = 32
 EVALUATION_TIME = 256
 END_OF_LINE = "<eos>"
@@ -54,7 +55,7 @@ class StreamingLanguageModel(RecurrentLanguageModel):
 
     carried: Any = None
 
-    def loss(self, batch: data.StreamBatch) -> tuple[Tensor, float]:
+    def loss(self, batch: StreamBatch) -> tuple[Tensor, float]:
         """Negative log probabilities of all targets [batch, time], and their number."""
         logits, state = self.forward(Tensor(batch.inputs), None if batch.first else self.carried)
         self.carried = [_detached(layer) for layer in state]
@@ -99,9 +100,7 @@ class Charlm(Recipe):
         """Read the text; the last tenth is held out."""
         if self.config.level not in ("character", "word"):
             raise pyseq.ArgumentError(f"charlm: level is {self.config.level!r}, expected 'character' or 'word'")
-        training, self.held_out = (
-            read_characters(path) if self.config.level == "character" else read_words(path)
-        )
+        training, self.held_out = read_characters(path) if self.config.level == "character" else read_words(path)
         unit: Any = self.config.level
         self.vocabulary = (
             Vocabulary.build([training], unit)
@@ -123,7 +122,7 @@ class Charlm(Recipe):
 
     def optimizer(self) -> Optimizer:
         """AdamW, warmed up, with a cosine down to nothing at the last planned step."""
-        steps = planned_steps(self.config, len(self.batches))
+        steps = self.planned_steps() or DEFAULT_STEPS
         schedule = Warmup(Cosine(self.config.learning_rate, steps), WARMUP_STEPS)
         return AdamW(FlatParameters(self.module), schedule, weight_decay=self.config.weight_decay)
 

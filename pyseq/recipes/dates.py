@@ -27,6 +27,7 @@ SURVEY = 50_000  # examples that the characters are collected from
 RARE = 3  # a character that they have fewer times is unknown
 HELD_OUT_SEED = 1 << 20  # no training seed
 WARMUP_STEPS = 100
+DEFAULT_STEPS = 3000  # of the schedule of a run that only time limits
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class Dates(Recipe):
 
     def optimizer(self) -> Optimizer:
         """AdamW, warmed up, with a cosine down to nothing at the last step."""
-        steps = self.config.max_steps or 3000
+        steps = self.planned_steps() or DEFAULT_STEPS
         schedule = Warmup(Cosine(self.config.learning_rate, steps), WARMUP_STEPS)
         return AdamW(FlatParameters(self.module), schedule, weight_decay=self.config.weight_decay)
 

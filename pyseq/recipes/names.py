@@ -22,6 +22,7 @@ from pyseq.train import AdamW, Cosine, FlatParameters, Optimizer, Warmup
 FILE = "train.tsv.gz"
 VALIDATION_SHARE = 0.1
 WARMUP_STEPS = 50
+DEFAULT_STEPS = 2000  # of the schedule of a run that only time limits
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Names(Recipe):
 
     def optimizer(self) -> Optimizer:
         """AdamW, warmed up, with a cosine down to nothing at the last planned step."""
-        steps = planned_steps(self.config, len(self.batches))
+        steps = self.planned_steps() or DEFAULT_STEPS
         schedule = Warmup(Cosine(self.config.learning_rate, steps), WARMUP_STEPS)
         return AdamW(FlatParameters(self.module), schedule, weight_decay=self.config.weight_decay)
 
@@ -142,14 +143,6 @@ class Names(Recipe):
             task={"kind": "classifier", "vocabulary": "text", "labels": self.labels},
             vocabularies={"text": self.vocabulary},
         )
-
-
-def planned_steps(config: RecipeConfig, batches: int) -> int:
-    """Updates that the configuration allows; what a schedule is laid out for."""
-    limits = [config.max_steps] if config.max_steps is not None else []
-    if config.epochs is not None:
-        limits.append(config.epochs * batches // config.accumulate)
-    return max(1, min(limits, default=10 * batches))
 
 
 def read_names(file: Path) -> list[tuple[str, str]]:

@@ -129,6 +129,13 @@ class Recipe:
             groups=[NO_DECAY_OF_VECTORS],
         )
 
+    def planned_steps(self) -> int | None:
+        """Updates that the configuration allows, for schedules; None where only time limits them."""
+        limits = [] if self.config.max_steps is None else [self.config.max_steps]
+        if self.config.epochs is not None and len(self.batches):
+            limits.append(self.config.epochs * len(self.batches) // self.config.accumulate)
+        return max(1, min(limits)) if limits else None
+
     def random(self) -> Iterable[Stateful]:
         """Random streams that training reads (dropout, sampling); their counters belong in checkpoints."""
         return ()

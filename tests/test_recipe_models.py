@@ -1,0 +1,128 @@
+"""Every recipe for a few steps, on small data that the test writes: it trains, exports, and the model answers."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pyseq
+from pyseq.recipes import evaluate, train
+from pyseq.recipes.charlm import Charlm, CharlmConfig
+from pyseq.recipes.names import Names, NamesConfig
+from pyseq.tasks import Classifier, Generator, Translator
+
+LANGUAGES = {"Vowelish": "aeiou", "Consonantish": "bcdfg"}
+VERSE = "The rain it raineth every day, with hey, ho, the wind and the rain.\n"
+
+
+def write_names(folder: Path, count: int = 400) -> Path:
+    """Names whose letters tell their language."""
+    random = np.random.default_rng(1)
+    rows = ["language\tname"]
+    for index in range(count):
+        language = list(LANGUAGES)[index % 2]
+        letters = random.choice(list(LANGUAGES[language]), random.integers(2, 7))
+        rows.append(f"{language}\t{''.join(letters)}")
+    (folder / "train.tsv.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
+    return folder
+
+
+def write_verses(folder: Path) -> Path:
+    (folder / "train.txt.gz").write_bytes(gzip.compress((VERSE * 60).encode()))
+    return folder
+
+
+def write_words(folder: Path) -> Path:
+    for name in ("wikitext2", "novels"):
+        (folder / name).mkdir()
+        (folder / name / "text.txt.xz").write_bytes(lzma.compress((VERSE * 60).encode()))
+    return folder
+
+
+def run(recipe: Any, folder: Path, data: Path | None) -> tuple[Any, Any]:
+    result = train(recipe, folder, data, quiet=True)
+    return result, pyseq.load(folder / "model.safetensors")
+
+
+def test_names_are_told_apart_after_a_few_steps(tmp_path: Path) -> None:
+    source = write_names(tmp_path)
+    config = NamesConfig(max_steps=40, epochs=None, hidden_size=16, embedding_size=8, batch_size=16)
+    result, classifier = run(Names(config), tmp_path / "run", source)
+    assert isinstance(classifier, Classifier)
+    assert result.metrics["accuracy"] > 0.9
+    assert classifier.classify("aoue").label == "Vowelish"
+    model = tmp_path / "run" / "model.safetensors"
+    assert evaluate(Names, model, source)["accuracy"] == pytest.approx(result.metrics["accuracy"], abs=0.03)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_a_character_model_learns_a_verse(tmp_path: Path, cell: str) -> None:
+    source = write_verses(tmp_path)
+    config = CharlmConfig(max_steps=120, epochs=None, batch_size=8, time=16, hidden_size=48, num_layers=1, cell=cell)
+    result, generator = run(Charlm(config), tmp_path / "run", source)
+    assert isinstance(generator, Generator)
+    letters = len(set(VERSE))
+    assert result.metrics["loss"] < math.log(letters) / 2
+    assert result.metrics["perplexity"] == pytest.approx(math.exp(result.metrics["loss"]))
+    written = generator.generate("The rain", max_length=40, seed=1)
+    assert len(written) == len("The rain") + 40
+    assert set(written) <= set(VERSE)
+    likely, unlikely = generator.score("the wind and the rain"), generator.score("niar eht dna dniw eht")
+    assert likely.perplexity < unlikely.perplexity
+    model = tmp_path / "run" / "model.safetensors"
+    assert evaluate(Charlm, model, source)["loss"] == pytest.approx(result.metrics["loss"], abs=0.2)
+
+
+def test_a_word_model_knows_unknown_words_and_ends(tmp_path: Path) -> None:
+    source = write_words(tmp_path)
+    config = CharlmConfig(level="word", max_steps=60, epochs=None, batch_size=4, time=8, hidden_size=32, num_layers=1)
+    result, generator = run(Charlm(config), tmp_path / "run", source)
+    assert result.metrics["perplexity"] < 10
+    assert generator.score("The zebra raineth").tokens == ["The", "<unk>", "raineth"]
+    assert generator.generate("The rain it", temperature=0.0).startswith("The rain it raineth every day,")
+
+
+def test_a_resumed_run_has_the_bits_of_one_that_went_on(tmp_path: Path) -> None:
+    source = write_verses(tmp_path)
+    sizes: dict[str, Any] = {"epochs": None, "batch_size": 4, "time": 8, "hidden_size": 12, "num_layers": 2}
+    whole = Charlm(CharlmConfig(max_steps=12, **sizes))
+    train(whole, tmp_path / "whole", source, quiet=True)
+
+    class Stopping(Charlm):
+        """The same run, stopped half way: its schedule is that of the whole."""
+
+        def planned_steps(self) -> int | None:
+            return 12
+
+    train(Stopping(CharlmConfig(max_steps=5, **sizes)), tmp_path / "parts", source, quiet=True)
+    resumed = Stopping(CharlmConfig(max_steps=12, **sizes))
+    train(resumed, tmp_path / "parts", source, resume=True, quiet=True)
+    for name, values in whole.module.state_dict().items():
+        np.testing.assert_array_equal(resumed.module.state_dict()[name], values, err_msg=name)
+
+
+def test_dates_learn_and_show_what_they_look_at(tmp_path: Path) -> None:
+    pytest.importorskip("babel", reason="pip install babel")
+    from pyseq.recipes.dates import Dates, DatesConfig
+
+    config = DatesConfig(max_steps=12, batch_size=16, evaluation_size=50, evaluate_every=12, encoder_size=16)
+    recipe = Dates(config)
+    result, translator = run(recipe, tmp_path / "run", None)
+    assert isinstance(translator, Translator)
+    assert result.metrics["loss"] < math.log(13)
+    found = translator.translate("20 July 1969", return_attention=True)
+    assert found.attention is not None
+    assert found.attention.shape == (len(found.tokens), len("20 July 1969"))
+    np.testing.assert_allclose(found.attention.sum(-1), 1, atol=1e-5)
+    assert 0 <= recipe.evaluate_program(translator.program)["accuracy"] <= 1
+
+
+def test_charlm_refuses_another_level() -> None:
+    with pytest.raises(pyseq.ArgumentError, match=r"charlm: level is 'byte', expected 'character' or 'word'"):
+        Charlm(CharlmConfig(level="byte")).prepare()

@@ -128,7 +128,8 @@ class Charlm(Recipe):
 
     def evaluate(self) -> dict[str, float]:
         """Mean negative log probability (nats) of a token of the text held out, and exp of it: the perplexity."""
-        streams = min(EVALUATION_STREAMS, len(self.validation) // 2)
+        # A stream must be long beside its beginning, where there is little to predict from.
+        streams = max(1, min(EVALUATION_STREAMS, len(self.validation) // (8 * EVALUATION_TIME)))
         time = min(EVALUATION_TIME, (len(self.validation) - 1) // streams)
         windows = data.Streams(self.validation, streams, time)
         total, count, state = 0.0, 0, None

@@ -47,7 +47,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "decode": {"_core", "tensor", "state", "program"},
     "exporting": {"_core", "dim", "tensor", "tracing", "state", "nn", "packing", "program"},
     "models": {"_core", "dim", "tensor", "ops", "control", "state", "nn"},
-    "viz": {"_core"},
+    "viz": {"_core", "autograd", "nn", "tensor"},
     "tasks": {"_core", "text", "program", "decode"},
     "hub": {"_core", "tensor", "ops", "nn", "models", "text", "exporting", "program", "tasks"},
     "loading": {"_core", "program", "tasks", "hub"},

@@ -2,12 +2,16 @@
 
 from pyseq.viz.attention_page import AttentionMap, attention_page
 from pyseq.viz.attention_text import attention_text
+from pyseq.viz.gradient_flow import compare_cells, gradient_norms, plot_gradient_flow
 from pyseq.viz.learning_curves import learning_curves, read_curves
 
 __all__ = [
     "AttentionMap",
     "attention_page",
     "attention_text",
+    "compare_cells",
+    "gradient_norms",
     "learning_curves",
+    "plot_gradient_flow",
     "read_curves",
 ]

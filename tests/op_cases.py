@@ -21,6 +21,7 @@ class OpCase:
 
     make: Callable[[Rng, int, int], Inputs]
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    row_by_row: bool = True  # whether a row gives what it gives alone
     smooth: bool = True  # small central differences see its derivative at these inputs
 
 

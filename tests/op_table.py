@@ -14,6 +14,7 @@ import op_rows_gemm
 import op_rows_normalization
 import op_rows_recurrent
 import op_rows_reduction
+import op_rows_regularization
 import op_rows_selection
 import reference
 from op_cases import Inputs, OpCase, OpError, OpRow, Rng, as_float64, cut, normal, replaced, weight
@@ -121,6 +122,7 @@ ROWS: dict[str, OpRow] = {
         *op_rows_gemm.ROWS,
         *op_rows_normalization.ROWS,
         *op_rows_reduction.ROWS,
+        *op_rows_regularization.ROWS,
         *op_rows_selection.ROWS,
     ]
 }

@@ -75,6 +75,41 @@ def test_a_quantised_file_is_smaller_and_gives_the_bits_of_quantising_at_load_ti
         np.testing.assert_array_equal(outputs, at_load_time.run("forward", tokens=TOKENS)["output"])
 
 
+class Convolutions(nn.Module):
+    """Dense, grouped and depthwise."""
+
+    def __init__(self) -> None:
+        self.dense = nn.Conv1d(20, 36, 3, padding=1)
+        self.grouped = nn.Conv1d(36, 36, 3, padding=1, groups=4)
+        self.depthwise = nn.Conv1d(36, 36, 5, padding=2, groups=36)
+        self.plane = nn.Conv2d(36, 8, 3, padding=1)
+
+    def forward(self, x: pyseq.Tensor, y: pyseq.Tensor) -> tuple[pyseq.Tensor, pyseq.Tensor]:
+        return self.depthwise(self.grouped(self.dense(x))), self.plane(y)
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_weights_of_convolutions_are_narrow_in_the_file(dtype: str) -> None:
+    rng = np.random.default_rng(2)
+    shapes = {"x": (2, 9, 20), "y": (2, 5, 6, 36)}
+    inputs: dict[str, Any] = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+    plane = pyseq.Input(inputs["y"], dims=("batch", "height", "width", 36))
+    content = pyseq.export(Convolutions(), None, {"x": inputs["x"], "y": plane})
+    written = quantize(pyseq.Program.parse(content), dtype)
+    narrow = pyseq.Program.parse(written)
+    for tensor in narrow.tensors:
+        assert tensor["dtype"] == (dtype if "weight" in tensor["name"] else "float32"), tensor["name"]
+    exact, found = pyseq.Program.parse(content), narrow.run("forward", **inputs)
+    at_load_time = pyseq.Program.parse(content, dtype=dtype).run("forward", **inputs)
+    for name, expected in exact.run("forward", **inputs).items():
+        np.testing.assert_array_equal(found[name], at_load_time[name])
+        error = np.linalg.norm(found[name] - expected) / np.linalg.norm(expected)
+        assert 0 < error < 2 * LAYER_BUDGET[dtype], name
+    for error in weight_errors(exact, dtype):
+        assert error.shape == exact.tensor(error.name).shape
+        assert 0 < error.relative < WEIGHT_BUDGET[dtype], error
+
+
 def test_a_narrow_file_loads_as_float32_with_the_values_that_it_holds(program: pyseq.Program) -> None:
     narrow = pyseq.Program.parse(quantize(program, "int8"))
     wide = narrow.with_dtype("float32")

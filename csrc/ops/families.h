@@ -9,10 +9,12 @@ namespace pyseq {
 
 void add_additive_attention_ops(std::vector<OpDef>& ops);
 void add_attention_ops(std::vector<OpDef>& ops);
+void add_batch_norm_ops(std::vector<OpDef>& ops);
 void add_binary_loss_ops(std::vector<OpDef>& ops);
 void add_cached_attention_ops(std::vector<OpDef>& ops);
 void add_convolution_ops(std::vector<OpDef>& ops);
 void add_ctc_ops(std::vector<OpDef>& ops);
+void add_dropout_ops(std::vector<OpDef>& ops);
 void add_elementwise_ops(std::vector<OpDef>& ops);
 void add_embedding_ops(std::vector<OpDef>& ops);
 void add_function_ops(std::vector<OpDef>& ops);

@@ -17,10 +17,12 @@ std::vector<OpDef> build_registry() {
   std::vector<OpDef> ops;
   add_additive_attention_ops(ops);
   add_attention_ops(ops);
+  add_batch_norm_ops(ops);
   add_binary_loss_ops(ops);
   add_cached_attention_ops(ops);
   add_convolution_ops(ops);
   add_ctc_ops(ops);
+  add_dropout_ops(ops);
   add_elementwise_ops(ops);
   add_embedding_ops(ops);
   add_function_ops(ops);

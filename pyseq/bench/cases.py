@@ -258,6 +258,18 @@ def residual_norm(op: str, rows: int, columns: int, *parameters: str) -> BenchCa
     )
 
 
+def batch_norm(rows: int, channels: int, *, training: bool) -> BenchCase:
+    """With the statistics of the batch, or with given ones."""
+
+    def make(rng: Rng) -> Inputs:
+        inputs: Inputs = {"x": normal(rng, rows, channels)}
+        for name in ("weight", "bias") if training else ("weight", "bias", "mean", "variance"):
+            inputs[name] = rng.random(channels, np.float32)
+        return inputs
+
+    return BenchCase("batch_norm", f"{rows}x{channels}" + (" training" if training else ""), make)
+
+
 def cross_entropy(rows: int, classes: int) -> BenchCase:
     """The loss alone."""
     return BenchCase(
@@ -326,6 +338,8 @@ CASES: list[BenchCase] = [
     rowwise("rms_norm", 512, 512),
     residual_norm("add_layer_norm", 512, 512, "weight", "bias", "input_bias"),
     residual_norm("add_rms_norm", 512, 512, "weight", "input_bias"),
+    *(batch_norm(4096, 256, training=training) for training in (False, True)),
+    *(rowwise("dropout", 512, 2048, **attributes) for attributes in ({}, {"shared_axis": 1})),
     *(rowwise(op, *size) for op in ("softmax", "log_softmax") for size in [(1, 16), (512, 512), (8, 32000)]),
     cross_entropy(512, 32000),
     BenchCase(

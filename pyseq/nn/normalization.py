@@ -1,4 +1,4 @@
-"""LayerNorm."""
+"""Normalisation of the last axis as modules."""
 
 from __future__ import annotations
 
@@ -40,3 +40,31 @@ class LayerNorm(Module):
     def forward(self, x: Tensor) -> Tensor:
         """X [..., width] -> y [..., width]."""
         return ops.layer_norm(x, self.weight, self.bias, self.epsilon)
+
+
+class RMSNorm(Module):
+    """Divide the last axis by its root mean square, then scale by `weight` [width] (see `ops.rms_norm`).
+
+    Args:
+        width: size of the last axis.
+        epsilon: added to the mean of squares.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import nn
+        >>> nn.RMSNorm(2, epsilon=0.0)(np.array([[1, -7]], np.float32)).numpy()
+        array([[ 0.2, -1.4]], dtype=float32)
+    """
+
+    def __init__(self, width: int, epsilon: float = 1e-6) -> None:
+        self.weight = initialization.empty(width)
+        self.epsilon = epsilon
+        self.reset_parameters(initialization.construction_generator())
+
+    def reset_parameters(self, random: np.random.Generator) -> None:
+        """Scale 1."""
+        self.weight.data[...] = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X [..., width] -> y [..., width]."""
+        return ops.rms_norm(x, self.weight, self.epsilon)

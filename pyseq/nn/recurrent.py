@@ -9,6 +9,7 @@ import numpy as np
 
 from pyseq import ops
 from pyseq.nn import initialization, recurrent_weights
+from pyseq.nn.dropout import Dropout
 from pyseq.nn.module import Module
 from pyseq.nn.recurrent_weights import CellShape
 from pyseq.tensor import Tensor
@@ -17,12 +18,13 @@ from pyseq.tensor import Tensor
 class _Recurrent(Module):
     """What the three kinds share: parameters under PyTorch's names, a stack of layers."""
 
-    def __init__(self, input_size: int, shape: CellShape, num_layers: int, bidirectional: bool) -> None:
+    def __init__(self, input_size: int, shape: CellShape, num_layers: int, bidirectional: bool, dropout: float) -> None:
         self.hidden_size, self.num_layers, self.bidirectional = shape.hidden_size, num_layers, bidirectional
         for layer in range(num_layers):
             width = input_size if layer == 0 else shape.width * self.directions
             for suffix in self._suffixes(layer):
                 recurrent_weights.add_parameters(self, shape.parameters(width), suffix)
+        self.dropout = Dropout(dropout)
         self.reset_parameters(initialization.construction_generator())
 
     @property
@@ -47,6 +49,8 @@ class _Recurrent(Module):
     def _run(self, x: Tensor, lengths: Tensor | None, state: Sequence[Any] | None) -> tuple[Tensor, tuple[Any, ...]]:
         final = []
         for layer in range(self.num_layers):
+            if layer > 0:
+                x = self.dropout(x)
             x, last = self._run_layer(layer, x, lengths, None if state is None else state[layer])
             final.append(last)
         return x, tuple(final)
@@ -62,6 +66,7 @@ class RNN(_Recurrent):
         bias: whether there are biases.
         bidirectional: whether a second direction runs from the end; outputs and states are twice as wide.
         nonlinearity: "tanh" or "relu".
+        dropout: probability of a 0 between layers while training (see `Dropout`).
 
     Example:
         >>> import numpy as np
@@ -79,9 +84,11 @@ class RNN(_Recurrent):
         bias: bool = True,
         bidirectional: bool = False,
         nonlinearity: str = "tanh",
+        *,
+        dropout: float = 0.0,
     ) -> None:
         self.nonlinearity = nonlinearity
-        super().__init__(input_size, CellShape(1, hidden_size, bias), num_layers, bidirectional)
+        super().__init__(input_size, CellShape(1, hidden_size, bias), num_layers, bidirectional, dropout)
 
     def forward(
         self, x: Tensor, lengths: Tensor | None = None, state: Sequence[Tensor] | None = None
@@ -117,6 +124,7 @@ class GRU(_Recurrent):
             (`ops.simple_gru`).
         layer_norm: whether the gates are normalised (parameters norm_ih, norm_hh).
         epsilon: of the norms.
+        dropout: probability of a 0 between layers while training (see `Dropout`).
 
     Example:
         >>> import numpy as np
@@ -137,10 +145,11 @@ class GRU(_Recurrent):
         reset: str = "after",
         layer_norm: bool = False,
         epsilon: float = 1e-5,
+        dropout: float = 0.0,
     ) -> None:
         self.reset, self.epsilon = recurrent_weights.checked_reset(reset), epsilon
         shape = CellShape(2 if reset == "none" else 3, hidden_size, bias, layer_norm)
-        super().__init__(input_size, shape, num_layers, bidirectional)
+        super().__init__(input_size, shape, num_layers, bidirectional, dropout)
 
     def forward(
         self, x: Tensor, lengths: Tensor | None = None, state: Sequence[Tensor] | None = None
@@ -178,6 +187,7 @@ class LSTM(_Recurrent):
         peephole: whether the gates see c (parameter peephole: p_i, p_f, p_o, or p_f, p_o).
         layer_norm: whether gates and c are normalised (parameters norm_ih, norm_hh, norm_c, norm_c_bias).
         epsilon: of the norms.
+        dropout: probability of a 0 between layers while training (see `Dropout`).
 
     Example:
         >>> import numpy as np
@@ -200,10 +210,11 @@ class LSTM(_Recurrent):
         peephole: bool = False,
         layer_norm: bool = False,
         epsilon: float = 1e-5,
+        dropout: float = 0.0,
     ) -> None:
         self.coupled, self.epsilon = coupled, epsilon
         shape = CellShape(3 if coupled else 4, hidden_size, bias, layer_norm, True, peephole, proj_size)
-        super().__init__(input_size, shape, num_layers, bidirectional)
+        super().__init__(input_size, shape, num_layers, bidirectional, dropout)
 
     def forward(
         self, x: Tensor, lengths: Tensor | None = None, state: Sequence[tuple[Tensor, Tensor]] | None = None

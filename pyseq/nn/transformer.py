@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyseq.nn.attention import KeyValue, MultiHeadAttention
+from pyseq.nn.dropout import Dropout
 from pyseq.nn.linear import Linear
 from pyseq.nn.module import Module
 from pyseq.nn.normalization import LayerNorm
@@ -18,28 +19,31 @@ class FeedForward(Module):
         width: size of x and y.
         hidden: size in between.
         activation: f, see `Linear`.
+        dropout: probability of a 0 behind the activation while training (see `Dropout`).
     """
 
-    def __init__(self, width: int, hidden: int, activation: str = "relu") -> None:
+    def __init__(self, width: int, hidden: int, activation: str = "relu", dropout: float = 0.0) -> None:
         self.linear1 = Linear(width, hidden, activation=activation)
+        self.dropout = Dropout(dropout)
         self.linear2 = Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """X [..., width] -> y [..., width]."""
-        result: Tensor = self.linear2(self.linear1(x))
+        result: Tensor = self.linear2(self.dropout(self.linear1(x)))
         return result
 
 
 class _Residual(Module):
-    """x + f(norm(x)) or norm(x + f(x))."""
+    """x + dropout(f(norm(x))) or norm(x + dropout(f(x)))."""
 
     pre_norm: bool
+    dropout: Dropout
 
     def _around(self, norm: LayerNorm, block: Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if self.pre_norm:
-            change: Tensor = block(norm(x), *args, **kwargs)
+            change: Tensor = self.dropout(block(norm(x), *args, **kwargs))
             return x + change
-        result: Tensor = norm(x + block(x, *args, **kwargs))
+        result: Tensor = norm(x + self.dropout(block(x, *args, **kwargs)))
         return result
 
 
@@ -53,6 +57,8 @@ class TransformerEncoderLayer(_Residual):
         activation: of the feed-forward network.
         pre_norm: x + f(norm(x)) instead of norm(x + f(x)).
         epsilon: of the layer norms.
+        dropout: probability of a 0 while training (see `Dropout`): in what is added to x and within the feed-forward
+            network; attention weights have none.
 
     Source:
         Vaswani et al., "Attention is all you need" (2017), section 3.1; pre-norm: Xiong et al. (2020).
@@ -73,11 +79,13 @@ class TransformerEncoderLayer(_Residual):
         activation: str = "relu",
         pre_norm: bool = False,
         epsilon: float = 1e-5,
+        dropout: float = 0.0,
     ) -> None:
         self.pre_norm = pre_norm
+        self.dropout = Dropout(dropout)
         self.self_attention = MultiHeadAttention(width, num_heads)
         self.self_attention_norm = LayerNorm(width, epsilon)
-        self.feed_forward = FeedForward(width, hidden, activation)
+        self.feed_forward = FeedForward(width, hidden, activation, dropout)
         self.feed_forward_norm = LayerNorm(width, epsilon)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -96,6 +104,8 @@ class TransformerDecoderLayer(_Residual):
         activation: of the feed-forward network.
         pre_norm: x + f(norm(x)) instead of norm(x + f(x)).
         epsilon: of the layer norms.
+        dropout: probability of a 0 while training (see `Dropout`): in what is added to x and within the feed-forward
+            network; attention weights have none.
     """
 
     def __init__(
@@ -106,13 +116,15 @@ class TransformerDecoderLayer(_Residual):
         activation: str = "relu",
         pre_norm: bool = False,
         epsilon: float = 1e-5,
+        dropout: float = 0.0,
     ) -> None:
         self.pre_norm = pre_norm
+        self.dropout = Dropout(dropout)
         self.self_attention = MultiHeadAttention(width, num_heads)
         self.self_attention_norm = LayerNorm(width, epsilon)
         self.cross_attention = MultiHeadAttention(width, num_heads)
         self.cross_attention_norm = LayerNorm(width, epsilon)
-        self.feed_forward = FeedForward(width, hidden, activation)
+        self.feed_forward = FeedForward(width, hidden, activation, dropout)
         self.feed_forward_norm = LayerNorm(width, epsilon)
 
     def forward(

@@ -14,12 +14,13 @@ from pyseq.ops.elementwise import add, add_integer, divide, gelu, multiply, relu
 from pyseq.ops.functions import clip, elu, exp, leaky_relu, log, negative, softplus, sqrt
 from pyseq.ops.loss import binary_cross_entropy, cross_entropy
 from pyseq.ops.masks import sequence_mask
-from pyseq.ops.normalization import add_layer_norm, add_rms_norm, layer_norm, log_softmax, rms_norm, softmax
+from pyseq.ops.normalization import add_layer_norm, add_rms_norm, batch_norm, layer_norm, log_softmax, rms_norm, softmax
 from pyseq.ops.pooling import max_pool1d, max_pool2d, mean_pool1d, mean_pool2d
 from pyseq.ops.positions import learned_positions, rotary, sinusoidal_positions
 from pyseq.ops.recurrent import coupled_lstm, gru, lstm, rnn, simple_gru
 from pyseq.ops.recurrent_steps import coupled_lstm_step, gru_step, lstm_step, rnn_step, simple_gru_step
 from pyseq.ops.reduction import argmax, max, mean, sum, top_k
+from pyseq.ops.regularization import dropout
 from pyseq.ops.selection import concat, gather_rows, slice
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "additive_attention",
     "argmax",
     "attention",
+    "batch_norm",
     "binary_cross_entropy",
     "cached_attention",
     "clip",
@@ -41,6 +43,7 @@ __all__ = [
     "cross_entropy",
     "ctc_loss",
     "divide",
+    "dropout",
     "elu",
     "embedding",
     "exp",

@@ -1,6 +1,8 @@
-"""Ops over the last axis: normalisation, alone or after a residual sum, and softmax."""
+"""Normalisation of rows, alone or after a residual sum, and of channels over a batch; softmax."""
 
 from __future__ import annotations
+
+from typing import Any, Literal, overload
 
 from pyseq.tensor import OperandT, apply
 
@@ -60,6 +62,86 @@ def rms_norm(x: OperandT, weight: OperandT | None = None, epsilon: float = 1e-6)
     """
     result: OperandT = apply("rms_norm", (x, weight), {"epsilon": epsilon})[0]
     return result
+
+
+@overload
+def batch_norm(
+    x: OperandT,
+    weight: OperandT | None = ...,
+    bias: OperandT | None = ...,
+    mean: OperandT | None = ...,
+    variance: OperandT | None = ...,
+    lengths: OperandT | None = ...,
+    epsilon: float = ...,
+    *,
+    return_statistics: Literal[False] = ...,
+) -> OperandT: ...
+
+
+@overload
+def batch_norm(
+    x: OperandT,
+    weight: OperandT | None = ...,
+    bias: OperandT | None = ...,
+    mean: OperandT | None = ...,
+    variance: OperandT | None = ...,
+    lengths: OperandT | None = ...,
+    epsilon: float = ...,
+    *,
+    return_statistics: Literal[True],
+) -> tuple[OperandT, OperandT, OperandT]: ...
+
+
+def batch_norm(
+    x: OperandT,
+    weight: OperandT | None = None,
+    bias: OperandT | None = None,
+    mean: OperandT | None = None,
+    variance: OperandT | None = None,
+    lengths: OperandT | None = None,
+    epsilon: float = 1e-5,
+    *,
+    return_statistics: bool = False,
+) -> Any:
+    """Normalise every channel: y = (x − mean) / √(variance + ε) · weight + bias.
+
+    With a mean and a variance that are given, a row gives what it gives alone (inference). Without them they are those
+    of all rows of x (training): here alone a row's result depends on the others. Padding never counts.
+
+    Args:
+        x: [..., channels] float32; [batch, time, channels] with lengths.
+        weight: [channels], 1 when None.
+        bias: [channels], 0 when None.
+        mean: [channels]; None for the mean of the batch.
+        variance: [channels], given together with mean.
+        lengths: [batch] int64, valid steps of each row; None for all. Others are left out of the statistics and give 0.
+        epsilon: ε, added to the variance.
+        return_statistics: give mean and variance too.
+
+    Returns:
+        y [..., channels]; with `return_statistics` also the mean and the variance that were used [channels]. That of a
+        batch is biased: Σ (x − mean)² / n over its n rows; n / (n − 1) times that is the unbiased estimate that running
+        variances take.
+
+    Raises:
+        ShapeError: weight, bias, mean or variance do not have as many elements as there are channels.
+        ValueError: one of mean and variance alone.
+
+    Source:
+        Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
+        shift" (2015).
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> ops.batch_norm(np.array([[1, 10], [3, 30]], np.float32), epsilon=0.0)
+        array([[-1., -1.],
+               [ 1.,  1.]], dtype=float32)
+    """
+    wanted = ("batch_mean", "batch_variance") if return_statistics else ()
+    inputs = (x, weight, bias, mean, variance, lengths)
+    results = apply("batch_norm", inputs, {"epsilon": epsilon}, wanted=wanted)
+    return tuple(results) if return_statistics else results[0]
 
 
 def add_layer_norm(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 from pyseq.packing import ROW_MAJOR, agreed_gates, gates_of_input, input_definitions
@@ -12,14 +13,15 @@ MOST_INT8_DEPTH = 65536  # sums over more columns would not fit int32
 
 
 def packable(program: Program, dtype: str) -> dict[str, int]:
-    """Matrices that all their readers take packed, and with how many gates interleaved."""
+    """Matrices and weights of convolutions that all their readers take packed, and with how many gates interleaved."""
     shapes = {tensor["name"]: tensor["shape"] for tensor in program.tensors}
     agreed = agreed_gates(_readings(program.description))
     return {name: gates for name, gates in agreed.items() if _holds(shapes[name], dtype)}
 
 
 def _holds(shape: list[int], dtype: str) -> bool:
-    return len(shape) == 2 and 0 not in shape and (dtype != "int8" or shape[1] <= MOST_INT8_DEPTH)
+    """Matrices [out, in], and weights of convolutions [out, in, taps...], which are packed as [out, taps · in]."""
+    return len(shape) >= 2 and 0 not in shape and (dtype != "int8" or prod(shape[1:]) <= MOST_INT8_DEPTH)
 
 
 def _readings(description: dict[str, Any]) -> Iterator[tuple[str, int]]:

@@ -49,6 +49,29 @@ def test_dense_layers(ours: nn.Module, theirs: Any) -> None:
     assert_close(ours(x.numpy()), theirs(x))
 
 
+@pytest.mark.parametrize("momentum", [0.1, None])
+@pytest.mark.parametrize(("kind", "sizes"), [("BatchNorm1d", (9, TIME)), ("BatchNorm2d", (4, 5, 6))])
+def test_batch_norm_in_training_and_in_evaluation(kind: str, sizes: tuple[int, ...], momentum: float | None) -> None:
+    ours, theirs = getattr(nn, kind)(WIDTH, momentum=momentum), getattr(torch.nn, kind)(WIDTH, momentum=momentum)
+    torch.nn.init.normal_(theirs.weight)
+    torch.nn.init.normal_(theirs.bias)
+    ours.load_state_dict(arrays(theirs))
+    for _ in range(3):
+        x = normal(*sizes, WIDTH) * 2 + 1
+        assert_close(ours(x.numpy()), theirs(x.movedim(-1, 1)).movedim(1, -1))
+    for name, array in arrays(theirs).items():
+        np.testing.assert_allclose(ours.state_dict()[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
+    assert_close(ours.eval()(x.numpy()), theirs.eval()(x.movedim(-1, 1)).movedim(1, -1))
+
+
+def test_rms_norm() -> None:
+    ours, theirs = nn.RMSNorm(WIDTH, epsilon=1e-5), torch.nn.RMSNorm(WIDTH, eps=1e-5)
+    torch.nn.init.normal_(theirs.weight)
+    ours.load_state_dict(arrays(theirs))
+    x = normal(BATCH, TIME, WIDTH)
+    assert_close(ours(x.numpy()), theirs(x))
+
+
 def test_embedding() -> None:
     ours, theirs = nn.Embedding(17, WIDTH), torch.nn.Embedding(17, WIDTH)
     ours.load_state_dict(arrays(theirs))

@@ -12,10 +12,10 @@ namespace {
 
 using Kind = ValueRef::Kind;
 
-constexpr std::array<std::string_view, 15> kSameShape{
-    "add",     "add_layer_norm", "add_rms_norm",      "gelu",    "layer_norm",           "log_softmax", "multiply",
-    "relu",    "silu",           "learned_positions", "sigmoid", "sinusoidal_positions", "softmax",     "tanh",
-    "rms_norm"};
+constexpr std::array<std::string_view, 17> kSameShape{
+    "add",      "add_layer_norm",       "add_rms_norm", "gelu", "layer_norm", "log_softmax",
+    "multiply", "batch_norm",           "dropout",      "relu", "silu",       "learned_positions",
+    "sigmoid",  "sinusoidal_positions", "softmax",      "tanh", "rms_norm"};
 
 class ShapeReader {
  public:

@@ -55,6 +55,30 @@ struct BinaryF32 {
   float* y;
 };
 
+/// A Philox4x32-10 generator: key = seed, counter = (block, step, stream). A block gives four words of 32 bits.
+struct PhiloxSource {
+  std::uint64_t seed;
+  std::uint32_t step, stream;
+};
+/// words [4][16]: word w of the blocks first_block, ..., first_block + 15.
+struct PhiloxWords {
+  PhiloxSource source;
+  std::uint64_t first_block;
+  std::uint32_t* words;
+};
+/// y = scale * x where the mask keeps, 0 elsewhere. Element e of a mask is word e / 16 mod 4 of block
+/// 16 (e / 64) + e mod 16, and keeps unless it is below the threshold.
+struct DropoutF32 {
+  PhiloxSource source;
+  std::uint32_t threshold;
+  float scale;
+  std::int64_t first, count;  // elements of the mask
+  std::int64_t shared;        // values of x that share an element
+  std::int64_t stride;        // dropout_f32: from one of them to the next; dropout_runs_f32 has them side by side
+  const float* x;
+  float* y;
+};
+
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
 #define PYSEQ_POINTWISE_KERNELS(X)                  \
   X(activation_f32, ActivationF32)                  \
@@ -67,7 +91,10 @@ struct BinaryF32 {
   X(add_f32, BinaryF32)                             \
   X(subtract_f32, BinaryF32)                        \
   X(multiply_f32, BinaryF32)                        \
-  X(divide_f32, BinaryF32)
+  X(divide_f32, BinaryF32)                          \
+  X(philox_words, PhiloxWords)                      \
+  X(dropout_f32, DropoutF32)                        \
+  X(dropout_runs_f32, DropoutF32)
 
 struct PointwiseKernels {
   PYSEQ_POINTWISE_KERNELS(PYSEQ_DECLARE_KERNEL)

@@ -106,6 +106,24 @@ struct ScaleRowsF32 {
   float* y;
 };
 
+/// sums [columns] += x, or with a mean the squares of x - mean, over rows that begin `stride` values after one another.
+struct AccumulateF32 {
+  std::int64_t rows, columns, stride;
+  const float* x;
+  const float* mean;  // [columns]; not for accumulate_f32
+  float* sums;
+};
+
+/// y = (x - mean) * scale + shift, column by column; x and y are [rows, columns].
+struct ScaleColumnsF32 {
+  std::int64_t rows, columns;
+  const float* x;
+  const float* mean;
+  const float* scale;
+  const float* shift;
+  float* y;
+};
+
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
 #define PYSEQ_ROWWISE_KERNELS(X)                     \
   X(softmax_f32, RowwiseF32)                         \
@@ -125,7 +143,10 @@ struct ScaleRowsF32 {
   X(sum_columns_f32, ReduceF32)                      \
   X(max_columns_f32, ReduceF32)                      \
   X(max_row_gradient_f32, MaxGradientF32)            \
-  X(max_columns_gradient_f32, MaxGradientF32)
+  X(max_columns_gradient_f32, MaxGradientF32)        \
+  X(accumulate_f32, AccumulateF32)                   \
+  X(accumulate_squares_f32, AccumulateF32)           \
+  X(scale_columns_f32, ScaleColumnsF32)
 
 struct RowwiseKernels {
   PYSEQ_ROWWISE_KERNELS(PYSEQ_DECLARE_KERNEL)

@@ -1,6 +1,7 @@
 // Rowwise kernels of one tier.
 #include "kernels/tier.h"
 #include "kernels/rowwise/binary_cross_entropy.h"
+#include "kernels/rowwise/columns.h"
 #include "kernels/rowwise/cross_entropy.h"
 #include "kernels/rowwise/normalization.h"
 #include "kernels/rowwise/normalization_gradient.h"

@@ -169,6 +169,29 @@ inline void store_masked(float* p, Float v, std::int64_t count) {
 }
 #endif
 
+/// 64-bit lanes, half as many. Lane i of two of them, side by side, stand for the lanes 2 i and 2 i + 1 of an Int.
+using Wide = Vec<std::uint64_t, kLanes / 2>;
+
+inline Wide broadcast(std::uint64_t value) {
+  return value - Wide{};
+}
+/// a * b of the lower halves of the lanes; the upper ones are ignored.
+inline Wide multiply_lower(Wide a, Wide b) {
+#if defined(__AVX512F__)
+  return (Wide)_mm512_maskz_mul_epu32(0xFF, (__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+  return (Wide)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE4_2__)
+  return (Wide)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+  return (Wide)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+#endif
+}
+/// The lower halves of the lanes, interleaved: even[0], odd[0], even[1], ...
+inline Int interleave_lower(Wide even, Wide odd) {
+  return (Int)((even & broadcast(std::uint64_t{0xFFFFFFFF})) | (odd << 32));
+}
+
 // Dot products of narrow values. A lane of `a` and `b` holds 32 bits of consecutive values of a row and of a column:
 // two of bfloat16, or four of int8.
 

@@ -54,9 +54,10 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "loading": {"_core", "program", "tasks", "hub"},
     "quantization": {"_core", "packing", "program"},
     "data": {"_core", "text"},
-    "train": {"_core", "tensor", "autograd", "ops", "nn"},
+    "train": {"_core", "random", "tensor", "autograd", "ops", "nn"},
     "recipes": {
         "_core",
+        "random",
         "tensor",
         "autograd",
         "ops",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pyseq import data, nn, ops, train
+from pyseq import data, nn, ops, random, train
 from pyseq.tensor import Tensor
 
 CLASSES, WIDTH = 11, 16
@@ -21,18 +21,27 @@ TEXTS = [np.random.default_rng(n).integers(0, CLASSES, 3 + n % 9) for n in range
 class Model(nn.Module):
     """Predicts the next token from the last two."""
 
-    def __init__(self) -> None:
+    def __init__(self, noisy: bool = True) -> None:
+        self.noisy = noisy
         self.embedding = nn.Embedding(CLASSES, WIDTH)
         self.hidden = nn.Linear(WIDTH, 24)
         self.output = nn.Linear(24, CLASSES)
 
     def forward(self, tokens: Tensor) -> Any:
-        return self.output(ops.tanh(self.hidden(self.embedding(tokens))))
+        hidden = ops.tanh(self.hidden(self.embedding(tokens)))
+        return self.output(ops.multiply(hidden, noise(hidden.shape[-1])) if self.training and self.noisy else hidden)
 
     def loss(self, batch: Any) -> tuple[Any, float]:
         tokens, targets = batch
         losses = ops.cross_entropy(self(tokens), targets)
         return losses, int((targets >= 0).sum())
+
+
+def noise(width: Any) -> Any:
+    """Factors near 1 that depend on the random stream of the run, as dropout does."""
+    draw = random.active().draw()
+    philox = np.random.Philox(key=draw.seed, counter=[0, 0, draw.stream, draw.step])
+    return np.random.Generator(philox).uniform(0.9, 1.1, width).astype(np.float32)
 
 
 def collate(texts: list[Any]) -> tuple[Any, Any]:

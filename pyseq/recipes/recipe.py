@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +10,7 @@ from pyseq import _core
 from pyseq.nn import Module
 from pyseq.program import Program
 from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, FlatParameters, Optimizer, Settings
-from pyseq.train.run import BatchSource, Metrics, Stateful
+from pyseq.train.run import BatchSource, Metrics
 
 
 def option(default: Any, help: str) -> Any:
@@ -135,10 +134,6 @@ class Recipe:
         if self.config.epochs is not None and len(self.batches):
             limits.append(self.config.epochs * len(self.batches) // self.config.accumulate)
         return max(1, min(limits)) if limits else None
-
-    def random(self) -> Iterable[Stateful]:
-        """Random streams that training reads (dropout, sampling); their counters belong in checkpoints."""
-        return ()
 
     def settings(self, quiet: bool = False, tensorboard: bool = False) -> Settings:
         """Limits and intervals, from the configuration."""

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pyseq import _core
+from pyseq import _core, random
 from pyseq.program import Program
 from pyseq.recipes.configuration import as_toml, configured
 from pyseq.recipes.recipe import Recipe
@@ -90,7 +90,7 @@ def train(
         loss=recipe.loss,
         evaluate=recipe.evaluate,
         folder=target,
-        random=recipe.random(),
+        stream=random.Stream(recipe.config.seed),
         callbacks=callbacks,
         facts={"recipe": {"name": name, "config": asdict(recipe.config)}},
     )

@@ -32,16 +32,6 @@ class BatchSource(Protocol):
         """Go on from what `state` gave."""
 
 
-class Stateful(Protocol):
-    """What else goes on from one step to the next: random streams, for instance."""
-
-    def state(self) -> dict[str, Any]:
-        """Numbers, texts, lists of them."""
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
-
-
 @dataclass
 class Counters:
     """How far a run has come; part of its checkpoints."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pyseq import random
 from pyseq.autograd import Tape
 from pyseq.nn import Module
 from pyseq.train.averaging import ExponentialAverage
@@ -20,7 +21,7 @@ from pyseq.train.metrics_file import MetricsFile
 from pyseq.train.nonfinite import NonFiniteError, explain
 from pyseq.train.optimizers import Optimizer
 from pyseq.train.progress import ProgressBar
-from pyseq.train.run import BatchSource, Counters, Loss, Metrics, Result, Stateful
+from pyseq.train.run import BatchSource, Counters, Loss, Metrics, Result
 from pyseq.train.settings import Settings
 
 LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.csv"
@@ -51,7 +52,7 @@ class Trainer:
         loss: batch -> (loss tensor, units).
         evaluate: () -> metrics by name, run in evaluation mode with averaged weights; None: no evaluations.
         folder: for checkpoints and metrics; None: none are written.
-        random: random streams whose counters belong in checkpoints.
+        stream: what dropout and sampling draw from while the run goes on; None: a stream of seed 0.
         callbacks: told after every step and evaluation.
         facts: what else to write into checkpoints ({"recipe": ...}).
 
@@ -81,7 +82,7 @@ class Trainer:
         loss: Loss | None = None,
         evaluate: Callable[[], Metrics] | None = None,
         folder: Path | None = None,
-        random: Iterable[Stateful] = (),
+        stream: random.Stream | None = None,
         callbacks: Iterable[Callback] = (),
         facts: Mapping[str, Any] | None = None,
     ) -> None:
@@ -90,7 +91,8 @@ class Trainer:
         trained: Any = module
         self.loss: Loss = loss or trained.loss
         self.evaluate, self.folder, self.facts = evaluate, folder, dict(facts or {})
-        self.random, self.callbacks = list(random), list(callbacks)
+        self.stream = random.Stream(0) if stream is None else stream
+        self.callbacks = list(callbacks)
         decay = settings.average_decay
         self.average = ExponentialAverage(self.parameters, decay) if decay else None
         self.counters = Counters()
@@ -114,7 +116,7 @@ class Trainer:
         metrics_file = MetricsFile(self.folder / METRICS if self.folder else None, self.counters.step, board)
         bar = ProgressBar(self.settings.quiet, self._planned_steps(), self.counters.step)
         try:
-            with Interruption() as interruption:
+            with Interruption() as interruption, random.using(self.stream):
                 reason = self._train(interruption, metrics_file, bar)
             self._save(LAST)
             if reason != "interrupted" and self.evaluate is not None and not self._just_evaluated():
@@ -185,10 +187,9 @@ class Trainer:
         counters.window_units += units
         return loss, norm
 
-    def _moment(self) -> tuple[Any, list[dict[str, Any]]]:
+    def _moment(self) -> tuple[dict[str, Any], dict[str, int]]:
         """What a batch must find again to give the same values."""
-        carried = self._carried()
-        return carried, [stream.state() for stream in self.random]
+        return self._carried(), self.stream.state()
 
     def _carried(self) -> dict[str, Any]:
         """What the module carries from batch to batch."""
@@ -201,10 +202,9 @@ class Trainer:
             module.restore_training_state(state)
 
     def _raise_non_finite(self, batches: list[Any], loss: float, norm: float, before: Any) -> None:
-        carried, streams = before
+        carried, drawn = before
         self._restore_carried(carried)
-        for stream, state in zip(self.random, streams, strict=True):
-            stream.restore(state)
+        self.stream.restore(drawn)
         what = f"the loss is {loss}" if not math.isfinite(loss) else f"the norm of the gradients is {norm}"
         for batch in batches:
             place = explain(self.parameters, self.loss, batch)
@@ -344,7 +344,7 @@ class Trainer:
             "schedules": [schedule.state() for schedule in self.optimizer.schedules()],
             "average": None if self.average is None else {"updates": self.average.updates},
             "data": data_facts,
-            "random": [stream.state() for stream in self.random],
+            "random": self.stream.state(),
             "metrics": self.metrics,
         }
         return Checkpoint(arrays, facts)
@@ -367,8 +367,7 @@ class Trainer:
             self.average.updates = facts["average"]["updates"]
         self._restore_carried(checkpoint.section("task"))
         self.batches.restore({**facts["data"], **checkpoint.section("data")})
-        for stream, state in zip(self.random, facts["random"], strict=True):
-            stream.restore(state)
+        self.stream.restore(facts["random"])
         self.counters = Counters(**facts["counters"])
         self._evaluated_epoch = facts["evaluated_epoch"]
         self.metrics = dict(facts["metrics"])

@@ -14,6 +14,7 @@ TEST_CASE("the registry has the ops of docs/architecture.md, in alphabetical ord
                                                   "argmax",
                                                   "attention",
                                                   "batch_norm",
+                                                  "binary_cross_entropy",
                                                   "cached_attention",
                                                   "clip",
                                                   "concat",

@@ -50,3 +50,8 @@ def test_cpp_snippet_builds_with_the_installed_package_and_prints_what_python_gi
     tokens, lengths = np.array([[3, 1, 4]]), np.array([3])
     expected = program.run("forward", tokens=tokens, lengths=lengths)["output"]
     assert [f"{value:g}" for value in expected.ravel()] == printed.split()
+
+
+def test_training_snippet_learns(tmp_path: Path) -> None:
+    (tmp_path / "snippet.py").write_text(block("python", "optimizer.step"), encoding="utf-8")
+    subprocess.run([sys.executable, "snippet.py"], cwd=tmp_path, check=True)

@@ -24,14 +24,10 @@ WITHOUT_GRADIENT = {
     "linear_triple": "inference: made by a compile pass",
     "pack_keys": "inference: a layout",
 }
-# Ops whose vjp is still to be written.
-PENDING: set[str] = {
-    name for name, schema in SCHEMAS.items() if not schema["differentiable"] and name not in WITHOUT_GRADIENT
-}
 CASES = [
     pytest.param(row, case, id=f"{row.name}-{n}")
     for row in ROWS.values()
-    if row.name not in WITHOUT_GRADIENT and row.name not in PENDING
+    if row.name not in WITHOUT_GRADIENT
     for n, case in enumerate(row.cases)
 ]
 STEP = 1e-5
@@ -47,7 +43,7 @@ def restored_runtime() -> Iterator[None]:
 
 def test_every_op_has_a_gradient_or_a_reason() -> None:
     without = {name for name, schema in SCHEMAS.items() if not schema["differentiable"]}
-    assert without == set(WITHOUT_GRADIENT) | PENDING
+    assert without == set(WITHOUT_GRADIENT)
 
 
 class Gradients:

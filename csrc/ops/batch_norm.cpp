@@ -13,6 +13,7 @@
 #include "ops/checks.h"
 #include "ops/cost.h"
 #include "ops/families.h"
+#include "ops/gradients.h"
 
 namespace pyseq {
 namespace {
@@ -232,6 +233,83 @@ void forward(OpCall& call) {
                    .y = call.outputs[kY].mutable_data<float>()});
 }
 
+// ---- vjp: with n valid rows and x̂ = (x - mean) / s, s = sqrt(variance + epsilon): dbias = Σ dy, dweight = Σ dy x̂,
+// dx = weight / s (dy - (dbias + x̂ dweight) / n); statistics that were given do not follow x: dx = weight / s dy
+
+/// x̂ of the valid rows, zeros elsewhere.
+Tensor standardised(const VjpCall& call, const Rows& rows, const float* inverse_deviation, Arena& scratch) {
+  const Tensor& x = call.inputs[kX];
+  Tensor y = Tensor::empty(DType::float32, x.shape());
+  float* zero = scratch.allocate<float>(rows.channels());
+  std::fill_n(zero, rows.channels(), 0.0F);
+  normalise(rows, {.rows = 0,
+                   .columns = rows.channels(),
+                   .x = x.data<float>(),
+                   .mean = call.outputs[kBatchMean].data<float>(),
+                   .scale = inverse_deviation,
+                   .shift = zero,
+                   .y = y.mutable_data<float>()});
+  return y;
+}
+
+/// each(row, count, valid) for the rows of x, on all threads.
+template <typename Each>
+void for_rows(const Rows& rows, Each each) {
+  parallel_for(rows.total(), kValuesPerTask / rows.channels() + 1,
+               [&](std::int64_t first, std::int64_t last) { rows.for_all(first, last, each); });
+}
+
+/// dy of the valid rows and dy x̂, zeros elsewhere -> their sums over rows: dbias and dweight.
+void sum_gradients(const Rows& rows, const float* dy, const float* standard, Arena& scratch, float* dbias,
+                   float* dweight) {
+  const std::int64_t channels = rows.channels(), values = rows.total() * channels;
+  float* valid = scratch.allocate<float>(values);
+  float* products = scratch.allocate<float>(values);
+  for_rows(rows, [&](std::int64_t row, std::int64_t count, bool is_valid) {
+    const std::int64_t begin = row * channels, end = begin + count * channels;
+    for (std::int64_t i = begin; i < end; ++i) {
+      valid[i] = is_valid ? dy[i] : 0.0F;
+      products[i] = is_valid ? dy[i] * standard[i] : 0.0F;
+    }
+  });
+  sum_rows(valid, rows.total(), channels, dbias, scratch);
+  sum_rows(products, rows.total(), channels, dweight, scratch);
+}
+
+void vjp(VjpCall& call) {
+  const Rows rows(call);
+  const std::int64_t channels = rows.channels();
+  if (channels == 0) return;
+  float* inverse_deviation = call.scratch.allocate<float>(channels);
+  float* scale = call.scratch.allocate<float>(channels);  // weight / s
+  const float* variance = call.outputs[kBatchVariance].data<float>();
+  for (std::int64_t i = 0; i < channels; ++i) {
+    const double inverse = 1.0 / std::sqrt(variance[i] + call.attrs.real(kEpsilon));
+    const double weight = call.has(kWeight) ? call.inputs[kWeight].data<float>()[i] : 1.0;
+    inverse_deviation[i] = static_cast<float>(inverse);
+    scale[i] = static_cast<float>(weight * inverse);
+  }
+  const Tensor standard = standardised(call, rows, inverse_deviation, call.scratch);
+  const float* dy = call.grad_outputs[kY].data<float>();
+  const float* x = standard.data<float>();
+  float* dbias =
+      call.wants(kBias) ? call.grad_inputs[kBias].mutable_data<float>() : call.scratch.allocate<float>(channels);
+  float* dweight =
+      call.wants(kWeight) ? call.grad_inputs[kWeight].mutable_data<float>() : call.scratch.allocate<float>(channels);
+  sum_gradients(rows, dy, x, call.scratch, dbias, dweight);
+  if (!call.wants(kX)) return;
+  float* dx = call.grad_inputs[kX].mutable_data<float>();
+  const float share = call.has(kMean) ? 0.0F : 1.0F / static_cast<float>(std::max<std::int64_t>(rows.valid(), 1));
+  for_rows(rows, [&](std::int64_t row, std::int64_t count, bool is_valid) {
+    for (std::int64_t r = row; r < row + count; ++r) {
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const std::int64_t i = r * channels + c;
+        dx[i] = is_valid ? scale[c] * (dy[i] - share * (dbias[c] + x[i] * dweight[c])) : 0.0F;
+      }
+    }
+  });
+}
+
 OpCost cost(const OpArgs& args, std::span<const TensorType> outputs) {
   return elementwise_cost(args, outputs, args.has(kMean) ? 3 : 7);
 }
@@ -241,18 +319,24 @@ constexpr InputKind kOptional = InputKind::optional;
 }  // namespace
 
 void add_batch_norm_ops(std::vector<OpDef>& ops) {
-  ops.push_back({.name = "batch_norm",
-                 .inputs = {{"x"},
-                            {"weight", kOptional},
-                            {"bias", kOptional},
-                            {"mean", kOptional},
-                            {"variance", kOptional},
-                            {"lengths", kOptional}},
-                 .attrs = {{"epsilon", 1e-5}},
-                 .outputs = {{"y"}, {"batch_mean", true}, {"batch_variance", true}},
-                 .infer = infer,
-                 .forward = forward,
-                 .cost = cost});
+  ops.push_back(
+      {.name = "batch_norm",
+       .inputs = {{"x"},
+                  {"weight", kOptional},
+                  {"bias", kOptional},
+                  {"mean", kOptional},
+                  {"variance", kOptional},
+                  {"lengths", kOptional}},
+       .attrs = {{"epsilon", 1e-5}},
+       .outputs = {{"y"},
+                   {.name = "batch_mean", .optional = true, .differentiable = false},
+                   {.name = "batch_variance", .optional = true, .differentiable = false}},
+       .infer = infer,
+       .forward = forward,
+       .cost = cost,
+       .vjp = vjp,
+       .vjp_reads = {VjpReads::bits({kX, kWeight, kMean, kLengths}), VjpReads::bits({kBatchMean, kBatchVariance})},
+       .differentiable = VjpReads::bits({kX, kWeight, kBias})});
 }
 
 }  // namespace pyseq

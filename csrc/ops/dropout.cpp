@@ -58,7 +58,7 @@ MaskShape mask_shape(const OpArgs& args) {
 }
 
 /// The call with everything but the place in mask and values.
-DropoutF32 prepare(const OpCall& call, const MaskShape& mask) {
+DropoutF32 prepare(const OpArgs& call, const MaskShape& mask, const Tensor& x, Tensor& y) {
   const double p = call.attrs.real(kProbability);
   return {.source = {.seed = static_cast<std::uint64_t>(call.attrs.integer(kSeed)),
                      .step = static_cast<std::uint32_t>(call.attrs.integer(kStep)),
@@ -69,8 +69,8 @@ DropoutF32 prepare(const OpCall& call, const MaskShape& mask) {
           .count = 0,
           .shared = mask.shared,
           .stride = mask.inner,
-          .x = call.inputs[0].data<float>(),
-          .y = call.outputs[0].mutable_data<float>()};
+          .x = x.data<float>(),
+          .y = y.mutable_data<float>()};
 }
 
 /// Values that share an element stand side by side.
@@ -101,13 +101,22 @@ void drop_columns(const DropoutF32& whole, const MaskShape& mask) {
   });
 }
 
-void forward(OpCall& call) {
-  const std::int64_t n = call.inputs[0].num_elements();
+/// y = x under the mask of the call; x has the shape of its input.
+void drop(const OpArgs& call, const Tensor& x, Tensor& y) {
+  const std::int64_t n = x.num_elements();
   if (n == 0) return;
-  if (call.attrs.real(kProbability) == 1.0) return std::fill_n(call.outputs[0].mutable_data<float>(), n, 0.0F), void();
+  if (call.attrs.real(kProbability) == 1.0) return std::fill_n(y.mutable_data<float>(), n, 0.0F), void();
   const MaskShape mask = mask_shape(call);
-  const DropoutF32 whole = prepare(call, mask);
+  const DropoutF32 whole = prepare(call, mask, x, y);
   mask.inner == 1 ? drop_runs(whole, mask.outer) : drop_columns(whole, mask);
+}
+
+void forward(OpCall& call) {
+  drop(call, call.inputs[0], call.outputs[0]);
+}
+/// The gradient passes where x did.
+void vjp(VjpCall& call) {
+  drop(call, call.grad_outputs[0], call.grad_inputs[0]);
 }
 
 OpCost cost(const OpArgs& args, std::span<const TensorType> outputs) {
@@ -127,7 +136,10 @@ void add_dropout_ops(std::vector<OpDef>& ops) {
                  .outputs = {{"y"}},
                  .infer = infer,
                  .forward = forward,
-                 .cost = cost});
+                 .cost = cost,
+                 .vjp = vjp,
+                 .vjp_reads = {},
+                 .differentiable = VjpReads::bits({0})});
 }
 
 }  // namespace pyseq

@@ -7,8 +7,8 @@
 namespace pyseq {
 namespace {
 
-/// Gate values of the input projection that are held at a time; bounds the memory of long sequences.
-constexpr std::int64_t kMostGateValues = std::int64_t{1} << 22;
+/// Gate values of the input projection held at a time: few enough for the steps to find them in a cache.
+constexpr std::int64_t kMostGateValues = std::int64_t{1} << 19;
 /// Rows per task of what is done to rows of gates.
 constexpr std::int64_t kRowsPerTask = 16;
 

@@ -77,13 +77,16 @@ inline void score_tile(const ScoreTile<T>& op, std::int64_t panel, int column, s
       }
     }
   }
+  // Locals: what is stored might be `op` itself, as far as the compiler knows.
+  float* scores = op.scores + panel * kBlock + column;
+  const std::int64_t stride = op.stride;
 #pragma GCC unroll 16
-  for (int r = 0; r < Rows; ++r) {
+  for (int r = 0; r < Rows; ++r, scores += stride) {
 #pragma GCC unroll 16
     for (int p = 0; p < Panels; ++p) {
 #pragma GCC unroll 16
       for (int v = 0; v < Vectors; ++v) {
-        float* score = op.scores + r * op.stride + (panel + p) * kBlock + column + v * kLanes;
+        float* score = scores + p * kBlock + v * kLanes;
         store(score, begin == 0 ? sums[r][p][v] : load(score) + sums[r][p][v]);
       }
     }
@@ -176,11 +179,17 @@ inline void value_tile(const ValueTile& op, std::int64_t column) {
     }
     some_rows(end);
   }
+  float* products = op.products + column;
+  const std::int64_t width = op.value_dim;
 #pragma GCC unroll 16
-  for (int r = 0; r < Rows; ++r) {
+  for (int r = 0; r < Rows; ++r, products += width) {
 #pragma GCC unroll 16
     for (int v = 0; v < Vectors; ++v) {
-      store(op.products + r * op.value_dim + column + v * kLanes, sums[r][v], lanes - v * kLanes);
+      if constexpr (Whole) {
+        store(products + v * kLanes, sums[r][v]);
+      } else {
+        store(products + v * kLanes, sums[r][v], lanes - v * kLanes);
+      }
     }
   }
 }

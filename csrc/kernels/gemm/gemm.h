@@ -35,16 +35,28 @@ GroupProduct in_groups(const Gemm& g, std::int64_t values_per_group) {
           g.ldc};
 }
 
-/// A block of c, whose sums are complete.
+/// A block of c, whose products are complete.
 struct FinishedBlock {
   std::int64_t row, rows, column, columns;
 };
 
-/// The columns [first_column, first_column + columns), whose panels all have `width` columns in storage.
-/// finish(block) follows each block of rows and panels while it is in the cache.
-template <typename Product, typename Finish>
-void multiply_panels(const GroupProduct& g, std::int64_t first_column, std::int64_t columns, std::int64_t width,
-                     Finish finish) {
+/// Activation and residual, with the roundings that `add` and `activation` have.
+inline void apply_epilogue(const GemmEpilogue& epilogue, const FinishedBlock& block, float* c, std::int64_t ldc) {
+  for (std::int64_t r = 0; r < block.rows; ++r) {
+    float* y = c + (block.row + r) * ldc + block.column;
+    activate(epilogue.activation, block.columns, y, y);
+    if (epilogue.residual != nullptr) {
+      const std::int64_t offset = (block.row + r) * epilogue.residual_stride + block.column;
+      add(block.columns, y, epilogue.residual + offset, y);
+    }
+  }
+}
+
+/// The columns [first_column, first_column + columns), whose panels all have `width` columns in storage. The epilogue
+/// follows each block of rows and panels while it is in the cache.
+template <typename Product>
+void multiply_panels(const GroupProduct& g, const SumFinish& finish, const GemmEpilogue& epilogue,
+                     std::int64_t first_column, std::int64_t columns, std::int64_t width) {
   // Rows are spread evenly over tiles: a tile of one or two rows would be bound by the latency of fma.
   const std::int64_t tiles = (g.m + kTileRows - 1) / kTileRows;
   const std::int64_t rows_per_tile = tiles == 0 ? 0 : (g.m + tiles - 1) / tiles;
@@ -56,72 +68,52 @@ void multiply_panels(const GroupProduct& g, std::int64_t first_column, std::int6
       const Group* panels[kMostPanels];
       for (std::int64_t p = 0; p < kMostPanels; ++p) panels[p] = g.b + (column + p * width) * g.k + begin * width;
       const std::int64_t depth = smaller(Product::kChunk, g.k - begin);
+      const bool is_last = begin + depth == g.k;
       for (std::int64_t row = 0; row < g.m; row += rows_per_tile) {
         const std::int64_t rows = smaller(rows_per_tile, g.m - row);
-        chunk_tile<Product>(rows, {g.a + row * g.lda + begin, g.lda, panels, width, depth, g.c + row * g.ldc + column,
-                                   g.ldc, count, g.accumulate || begin > 0});
-        if (begin + depth == g.k) finish(FinishedBlock{row, rows, column, count});
+        chunk_tile<Product>(rows, {.a = g.a + row * g.lda + begin,
+                                   .lda = g.lda,
+                                   .panels = panels,
+                                   .width = width,
+                                   .k = depth,
+                                   .c = g.c + row * g.ldc + column,
+                                   .ldc = g.ldc,
+                                   .columns = count,
+                                   .accumulate = g.accumulate || begin > 0,
+                                   .finish = is_last ? &finish : nullptr,
+                                   .row = row,
+                                   .column = column});
+        if (is_last) apply_epilogue(epilogue, {row, rows, column, count}, reinterpret_cast<float*>(g.c), g.ldc);
       }
     }
   }
 }
 
-template <typename Product, typename Finish>
-void multiply(const GroupProduct& g, Finish finish) {
+template <typename Product>
+void multiply(const GroupProduct& g, const SumFinish& finish, const GemmEpilogue& epilogue) {
   const std::int64_t rest = g.n % g.panel;
   const bool narrow_rest = g.panel == kPanelWidth && rest > 0 && rest <= kNarrowWidth;
   const std::int64_t whole = narrow_rest ? g.n - rest : g.n;
-  multiply_panels<Product>(g, 0, whole, g.panel, finish);
-  if (narrow_rest) multiply_panels<Product>(g, whole, rest, kNarrowWidth, finish);
-}
-
-/// Bias, activation and residual, with the roundings that `add` and `activation` have.
-inline void apply_epilogue(const GemmEpilogue& epilogue, const FinishedBlock& block, float* c, std::int64_t ldc) {
-  for (std::int64_t r = 0; r < block.rows; ++r) {
-    float* y = c + (block.row + r) * ldc + block.column;
-    if (epilogue.bias != nullptr) add(block.columns, y, epilogue.bias + block.column, y);
-    activate(epilogue.activation, block.columns, y, y);
-    if (epilogue.residual != nullptr) {
-      const std::int64_t offset = (block.row + r) * epilogue.residual_stride + block.column;
-      add(block.columns, y, epilogue.residual + offset, y);
-    }
-  }
+  multiply_panels<Product>(g, finish, epilogue, 0, whole, g.panel);
+  if (narrow_rest) multiply_panels<Product>(g, finish, epilogue, whole, rest, kNarrowWidth);
 }
 
 void gemm_f32(const GemmF32* args) {
-  const GemmF32& g = *args;
-  GroupProduct product = in_groups(g, 1);
-  product.accumulate = g.accumulate;
-  multiply<Float32Product>(product,
-                           [&g](const FinishedBlock& block) { apply_epilogue(g.epilogue, block, g.c, g.ldc); });
+  GroupProduct product = in_groups(*args, 1);
+  product.accumulate = args->accumulate;
+  multiply<Float32Product>(product, {.bias = args->epilogue.bias}, args->epilogue);
 }
 
 void gemm_bf16(const GemmBf16* args) {
-  const GemmBf16& g = *args;
-  multiply<Bfloat16Product>(in_groups(g, 2),
-                            [&g](const FinishedBlock& block) { apply_epilogue(g.epilogue, block, g.c, g.ldc); });
-}
-
-/// int32 sums in place of c -> float32.
-inline void scale_sums(const GemmInt8& g, const FinishedBlock& block) {
-  for (std::int64_t r = 0; r < block.rows; ++r) {
-    const Float row_scale = broadcast(g.row_scales[block.row + r]);
-    float* c = g.c + (block.row + r) * g.ldc + block.column;
-    for (std::int64_t i = 0; i < block.columns; i += kLanes) {
-      const std::int64_t count = block.columns - i;
-      const Int excess = load_bits(g.column_sums + block.column + i) * kInt8Offset;
-      const Float scale = row_scale * load(g.column_scales + block.column + i);
-      store(c + i, to_float(bits(load(c + i, count)) - excess) * scale, count);
-    }
-  }
+  multiply<Bfloat16Product>(in_groups(*args, 2), {.bias = args->epilogue.bias}, args->epilogue);
 }
 
 void gemm_int8(const GemmInt8* args) {
-  const GemmInt8& g = *args;
-  multiply<Int8Product>(in_groups(g, 4), [&g](const FinishedBlock& block) {
-    scale_sums(g, block);
-    apply_epilogue(g.epilogue, block, g.c, g.ldc);
-  });
+  const SumFinish finish{.bias = args->epilogue.bias,
+                         .row_scales = args->row_scales,
+                         .column_scales = args->column_scales,
+                         .column_sums = args->column_sums};
+  multiply<Int8Product>(in_groups(*args, 4), finish, args->epilogue);
 }
 
 }  // namespace

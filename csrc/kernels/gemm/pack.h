@@ -78,6 +78,7 @@ void pack_f32(const PackF32* args) {
 
 /// The first columns, as many as few_rows_tiles takes, read where they stand. Returns how many that is.
 inline std::int64_t multiply_in_place(const GemmF32& g, std::int64_t b_stride) {
+  const SumFinish finish{.bias = g.epilogue.bias};
   std::int64_t column = 0;
   while (g.m <= kFewRows && column < g.n) {
     const std::int64_t count = smaller(kMostPanels, (g.n - column) / kPanelWidth);
@@ -85,10 +86,18 @@ inline std::int64_t multiply_in_place(const GemmF32& g, std::int64_t b_stride) {
     const Group* panels[kMostPanels];
     for (std::int64_t p = 0; p < count; ++p) panels[p] = b + p * kPanelWidth;
     // What the tile knows as the width of a panel is the distance from one k to the next.
-    const std::int64_t done =
-        few_rows_tiles<Float32Product>(g.m, count,
-                                       {reinterpret_cast<const Group*>(g.a), g.lda, panels, b_stride, g.k,
-                                        reinterpret_cast<Group*>(g.c) + column, g.ldc, kPanelWidth, g.accumulate});
+    const std::int64_t done = few_rows_tiles<Float32Product>(g.m, count,
+                                                             {.a = reinterpret_cast<const Group*>(g.a),
+                                                              .lda = g.lda,
+                                                              .panels = panels,
+                                                              .width = b_stride,
+                                                              .k = g.k,
+                                                              .c = reinterpret_cast<Group*>(g.c) + column,
+                                                              .ldc = g.ldc,
+                                                              .columns = kPanelWidth,
+                                                              .accumulate = g.accumulate,
+                                                              .finish = &finish,
+                                                              .column = column});
     if (done == 0) break;
     column += done * kPanelWidth;
   }

@@ -12,6 +12,35 @@ typedef std::int32_t __attribute__((may_alias)) Group;
 
 constexpr std::int64_t kSumChunk = 256;  // values of k whose sum starts at zero
 
+/// What becomes of complete sums. Rows and columns are counted as in the whole product.
+struct SumFinish {
+  const float* bias = nullptr;                // [n] or null
+  const float* row_scales = nullptr;          // [m], int8 only
+  const float* column_scales = nullptr;       // [n] and what the last panel is padded with; int8 only
+  const std::int32_t* column_sums = nullptr;  // likewise
+};
+
+/// What a finish needs of the vector of columns from `column` on, whatever the row.
+struct FinishColumns {
+  Float bias, scale;
+  Int excess;
+};
+
+inline FinishColumns finish_columns(const SumFinish& finish, std::int64_t column, Float) {
+  return {finish.bias == nullptr ? Float{} : load(finish.bias + column), Float{}, Int{}};
+}
+inline FinishColumns finish_columns(const SumFinish& finish, std::int64_t column, Int) {
+  return {finish.bias == nullptr ? Float{} : load(finish.bias + column), load(finish.column_scales + column),
+          load_bits(finish.column_sums + column) * kInt8Offset};
+}
+
+inline Float product_of(const SumFinish&, const FinishColumns&, std::int64_t, Float sum) {
+  return sum;
+}
+inline Float product_of(const SumFinish& finish, const FinishColumns& columns, std::int64_t row, Int sum) {
+  return to_float(sum - columns.excess) * (broadcast(finish.row_scales[row]) * columns.scale);
+}
+
 struct Float32Product {
   using Sum = Float;
   static constexpr std::int64_t kChunk = kSumChunk;
@@ -31,17 +60,17 @@ struct Int8Product {
   static Sum add(Sum sum, Int a, Int b) { return dot_int8(sum, a, b); }
 };
 
-inline Float load_sum(const Group* p, std::int64_t count, Float) {
-  return load(reinterpret_cast<const float*>(p), count);
+inline Float load_sum(const Group* p, Float) {
+  return load(reinterpret_cast<const float*>(p));
 }
-inline Int load_sum(const Group* p, std::int64_t count, Int) {
-  return bits(load(reinterpret_cast<const float*>(p), count));
+inline Int load_sum(const Group* p, Int) {
+  return load_bits(p);
 }
-inline void store_sum(Group* p, Float sum, std::int64_t count) {
-  store(reinterpret_cast<float*>(p), sum, count);
+inline void store_sum(Group* p, Float sum) {
+  store(reinterpret_cast<float*>(p), sum);
 }
-inline void store_sum(Group* p, Int sum, std::int64_t count) {
-  store(reinterpret_cast<float*>(p), from_bits(sum), count);
+inline void store_sum(Group* p, Int sum) {
+  store_bits(p, sum);
 }
 
 }  // namespace

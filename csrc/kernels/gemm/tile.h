@@ -28,9 +28,8 @@ constexpr int kTileRows = 4;
 #endif
 constexpr int kTileVectors = 2;
 
-/// c[Rows, Panels * columns] = a[Rows, k] * b, with k, a and panels in groups. Panel p contributes the columns
-/// [0, Vectors * kLanes) from panels[p] on, which land in c + p * kPanelWidth. Of the last panel only `columns` columns
-/// are written (all of the others). c holds sums: float32, or int32 of int8 products.
+/// c[rows, columns] = a[rows, k] * b, with k, a and panels in groups. c holds sums: float32, or int32 of int8 products;
+/// or products, where there is a finish.
 struct GroupOperands {
   const Group* a;
   std::int64_t lda;
@@ -40,7 +39,9 @@ struct GroupOperands {
   Group* c;
   std::int64_t ldc;
   std::int64_t columns;
-  bool accumulate = false;  // c holds the sum of earlier chunks
+  bool accumulate = false;            // c holds the sum of earlier chunks
+  const SumFinish* finish = nullptr;  // of the last chunk, whose sums are complete; null leaves sums
+  std::int64_t row = 0, column = 0;   // of c[0, 0] in the whole product, for the finish
 };
 
 /// c is asked for before the sums are made, so that it is there when they are done.
@@ -53,18 +54,92 @@ inline void prefetch_block(const Group* c, std::int64_t ldc) {
   }
 }
 
-/// One chunk. Stride: distance of the rows of `a` when it is known, which saves a register per row; else 0 for op.lda.
-template <typename Product, int Rows, int Panels, int Vectors, std::int64_t Stride>
-inline void tile(const GroupOperands& op) {
+inline void copy_block(std::int64_t rows, std::int64_t columns, const Group* from, std::int64_t from_stride, Group* to,
+                       std::int64_t to_stride) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t i = 0; i < columns; ++i) to[r * to_stride + i] = from[r * from_stride + i];
+  }
+}
+
+/// Where a tile stands: panel p contributes the columns [0, Vectors * kLanes) from panels[p] on, which land in
+/// c + p * kPanelWidth.
+struct TilePlace {
+  const Group* const* panels;
+  Group* c;
+  std::int64_t column;  // of c[0, 0] in the whole product
+};
+
+template <typename Product, int Rows, int Panels, int Vectors>
+using TileSums = typename Product::Sum[Rows][Panels][Vectors];
+
+/// Sums of one chunk -> c, added to those of the chunks before.
+template <typename Product, bool Accumulate, int Rows, int Panels, int Vectors>
+inline void store_sums(const GroupOperands& op, const TilePlace& place,
+                       const TileSums<Product, Rows, Panels, Vectors>& sums) {
   using Sum = typename Product::Sum;
-  Sum sums[Rows][Panels][Vectors] = {};
+  Group* c = place.c;
+  const std::int64_t ldc = op.ldc;
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r, c += ldc) {
+#pragma GCC unroll 16
+    for (int p = 0; p < Panels; ++p) {
+#pragma GCC unroll 16
+      for (int v = 0; v < Vectors; ++v) {
+        Group* to = c + p * kPanelWidth + v * kLanes;
+        store_sum(to, Accumulate ? load_sum(to, Sum{}) + sums[r][p][v] : sums[r][p][v]);
+      }
+    }
+  }
+}
+
+/// The same for the last chunk: what is stored are products.
+template <typename Product, bool Accumulate, int Rows, int Panels, int Vectors>
+inline void store_products(const GroupOperands& op, const TilePlace& place,
+                           const TileSums<Product, Rows, Panels, Vectors>& sums) {
+  using Sum = typename Product::Sum;
+  const SumFinish finish = *op.finish;
+  const std::int64_t ldc = op.ldc, row = op.row;
+#pragma GCC unroll 16
+  for (int p = 0; p < Panels; ++p) {
+#pragma GCC unroll 16
+    for (int v = 0; v < Vectors; ++v) {
+      const std::int64_t offset = p * kPanelWidth + v * kLanes;
+      const FinishColumns of = finish_columns(finish, place.column + offset, Sum{});
+      Group* to = place.c + offset;
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r, to += ldc) {
+        const Sum sum = Accumulate ? load_sum(to, Sum{}) + sums[r][p][v] : sums[r][p][v];
+        const Float product = product_of(finish, of, row + r, sum);
+        store_sum(to, finish.bias != nullptr ? product + of.bias : product);
+      }
+    }
+  }
+}
+
+template <typename Product, int Rows, int Panels, int Vectors>
+inline void store_tile(const GroupOperands& op, const TilePlace& place,
+                       const TileSums<Product, Rows, Panels, Vectors>& sums) {
+  if (op.finish == nullptr) {
+    op.accumulate ? store_sums<Product, true, Rows, Panels, Vectors>(op, place, sums)
+                  : store_sums<Product, false, Rows, Panels, Vectors>(op, place, sums);
+  } else {
+    op.accumulate ? store_products<Product, true, Rows, Panels, Vectors>(op, place, sums)
+                  : store_products<Product, false, Rows, Panels, Vectors>(op, place, sums);
+  }
+}
+
+/// One chunk. Stride: distance of the rows of `a` when it is known, which saves a register per row; else 0 for op.lda.
+/// A function of its own: inlined, the registers of its callers would be in the way.
+template <typename Product, int Rows, int Panels, int Vectors, std::int64_t Stride>
+[[gnu::noinline]] void tile(const GroupOperands& op, const TilePlace& place) {
+  TileSums<Product, Rows, Panels, Vectors> sums = {};
   const std::int64_t lda = Stride > 0 ? Stride : op.lda;
   const Group* a = op.a;
   const Group* panel[Panels];
 #pragma GCC unroll 16
-  for (int p = 0; p < Panels; ++p) panel[p] = op.panels[p];
-  if constexpr (Panels == 1) prefetch_block<Rows, Vectors>(op.c, op.ldc);
-  for (std::int64_t k = 0; k < op.k; ++k, ++a) {
+  for (int p = 0; p < Panels; ++p) panel[p] = place.panels[p];
+  if constexpr (Panels == 1) prefetch_block<Rows, Vectors>(place.c, op.ldc);
+  for (const Group* const end = a + op.k; a < end; ++a) {
     Int b[Panels][Vectors];
 #pragma GCC unroll 16
     for (int p = 0; p < Panels; ++p) {
@@ -82,18 +157,31 @@ inline void tile(const GroupOperands& op) {
       }
     }
   }
-#pragma GCC unroll 16
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 16
-    for (int p = 0; p < Panels; ++p) {
-#pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) {
-        Group* c = op.c + r * op.ldc + p * kPanelWidth + v * kLanes;
-        const std::int64_t count = p + 1 < Panels ? kLanes : op.columns - v * kLanes;
-        store_sum(c, op.accumulate ? load_sum(c, count, Sum{}) + sums[r][p][v] : sums[r][p][v], count);
-      }
+  store_tile<Product, Rows, Panels, Vectors>(op, place, sums);
+}
+
+/// A tile of which only the first `columns` columns of one panel exist: in a block of its own.
+template <typename Product, int Rows, int Vectors, std::int64_t Stride>
+[[gnu::noinline]] void edge_tile(const GroupOperands& op, const TilePlace& place, std::int64_t columns) {
+  constexpr std::int64_t kWidth = Vectors * kLanes;
+  alignas(64) Group block[Rows * kWidth] = {};
+  float bias[kWidth] = {};
+  GroupOperands edge = op;
+  edge.ldc = kWidth;
+  if (op.accumulate) copy_block(Rows, columns, place.c, op.ldc, block, kWidth);
+  SumFinish finish;
+  if (op.finish != nullptr) {
+    finish = *op.finish;
+    edge.finish = &finish;
+    if (finish.bias != nullptr) {
+      for (std::int64_t i = 0; i < columns; ++i) bias[i] = finish.bias[place.column + i];
+      finish.bias = bias;
     }
+    if (finish.column_scales != nullptr) finish.column_scales += place.column;
+    if (finish.column_sums != nullptr) finish.column_sums += place.column;
   }
+  tile<Product, Rows, 1, Vectors, Stride>(edge, {place.panels, block, 0});
+  copy_block(Rows, columns, block, kWidth, place.c, op.ldc);
 }
 
 // --- many rows: copied to a buffer, panel by panel ---
@@ -101,26 +189,37 @@ inline void tile(const GroupOperands& op) {
 /// Rows of a chunk in the buffer; not a multiple of 4 KiB, so that they do not compete for one set of the cache.
 constexpr std::int64_t kRowStride = kSumChunk + 16;
 
-/// One panel of op.columns <= 32 columns times the `rows` rows in the buffer.
+/// The columns of one panel from column `first` of op on, `columns` of them.
+template <typename Product, int Rows, int Vectors>
+void panel_tiles(const GroupOperands& op, const Group* panel, std::int64_t first, std::int64_t columns) {
+  constexpr std::int64_t kWidth = Vectors * kLanes;
+  for (std::int64_t done = 0; done < columns; done += kWidth, panel += kWidth) {
+    const TilePlace place{&panel, op.c + first + done, op.column + first + done};
+    if (columns - done >= kWidth) {
+      tile<Product, Rows, 1, Vectors, kRowStride>(op, place);
+    } else {
+      edge_tile<Product, Rows, Vectors, kRowStride>(op, place, columns - done);
+    }
+  }
+}
+
+/// All panels times the `rows` rows in the buffer.
 template <typename Product, int Rows = kTileRows>
-void panel_tile(std::int64_t rows, GroupOperands op) {
+void buffered_tiles(std::int64_t rows, const GroupOperands& op) {
   if constexpr (Rows > 1) {
-    if (rows < Rows) return panel_tile<Product, Rows - 1>(rows, op);
+    if (rows < Rows) return buffered_tiles<Product, Rows - 1>(rows, op);
   }
   // Few rows need more vectors side by side to hide the latency of fma.
   constexpr int kWide = kLanes == 16 || Rows > 2 ? kTileVectors : Rows == 2 ? 4 : kPanelWidth / kLanes;
   constexpr int kNarrow = kLanes == 16 ? 1 : kTileVectors;  // for panels stored 16 wide
-  const Group* panel = op.panels[0];
-  op.panels = &panel;
-  const auto advance = [&](std::int64_t step) {
-    panel += step;
-    op.c += step;
-    op.columns -= step;
-  };
-  if (op.width == kPanelWidth) {
-    for (; op.columns > 0; advance(kWide * kLanes)) tile<Product, Rows, 1, kWide, kRowStride>(op);
-  } else {
-    for (; op.columns > 0; advance(kNarrow * kLanes)) tile<Product, Rows, 1, kNarrow, kRowStride>(op);
+  const Group* const* panel = op.panels;
+  for (std::int64_t first = 0; first < op.columns; first += op.width, ++panel) {
+    const std::int64_t columns = smaller(op.width, op.columns - first);
+    if (op.width == kPanelWidth) {
+      panel_tiles<Product, Rows, kWide>(op, *panel, first, columns);
+    } else {
+      panel_tiles<Product, Rows, kNarrow>(op, *panel, first, columns);
+    }
   }
 }
 
@@ -139,11 +238,7 @@ void many_rows_tiles(std::int64_t rows, GroupOperands op) {
   alignas(64) Group buffer[kTileRows * kRowStride];
   copy_rows(rows, op.a, op.lda, op.k, buffer);
   op.a = buffer;
-  for (; op.columns > 0; ++op.panels, op.c += op.width, op.columns -= op.width) {
-    GroupOperands panel = op;
-    panel.columns = smaller(op.columns, op.width);
-    panel_tile<Product>(rows, panel);
-  }
+  buffered_tiles<Product>(rows, op);
 }
 
 // --- few rows: read where they are, several panels at a time ---
@@ -159,17 +254,16 @@ constexpr int kMostPanelsAtOnce = 8;
 
 /// One chunk of as many of `count` whole panels as kPanelsAtOnce divides, for rows <= kFewRows. Returns how many.
 template <typename Product, int Rows = kFewRows>
-std::int64_t few_rows_tiles(std::int64_t rows, std::int64_t count, GroupOperands op) {
+std::int64_t few_rows_tiles(std::int64_t rows, std::int64_t count, const GroupOperands& op) {
   if constexpr (Rows == 0) {
     return 0;
   } else {
     if (rows < Rows) return few_rows_tiles<Product, Rows - 1>(rows, count, op);
     constexpr int kStep = kPanelsAtOnce<Rows>;
     std::int64_t done = 0;
-    for (op.columns = kPanelWidth; done + kStep <= count; done += kStep) {
-      tile<Product, Rows, kStep, kPanelWidth / kLanes, 0>(op);
-      op.panels += kStep;
-      op.c += kStep * kPanelWidth;
+    for (; done + kStep <= count; done += kStep) {
+      const std::int64_t first = done * kPanelWidth;
+      tile<Product, Rows, kStep, kPanelWidth / kLanes, 0>(op, {op.panels + done, op.c + first, op.column + first});
     }
     return done;
   }
@@ -186,6 +280,7 @@ void chunk_tile(std::int64_t rows, GroupOperands op) {
     const std::int64_t done = few_rows_tiles<Product>(rows, op.columns / kPanelWidth, op);
     op.panels += done;
     op.c += done * kPanelWidth;
+    op.column += done * kPanelWidth;
     op.columns -= done * kPanelWidth;
   }
   if (op.columns > 0) many_rows_tiles<Product>(rows, op);

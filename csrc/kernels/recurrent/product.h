@@ -38,7 +38,7 @@ void one_row(const Group* a, const Group* panels, std::int64_t depth, std::int64
 #pragma GCC unroll 16
       for (int v = 0; v < Vectors; ++v) {
         Group* to = c + p * width + v * kLanes;
-        store_sum(to, begin == 0 ? sums[p][v] : load_sum(to, kLanes, Sum{}) + sums[p][v], kLanes);
+        store_sum(to, begin == 0 ? sums[p][v] : load_sum(to, Sum{}) + sums[p][v]);
       }
     }
   }
@@ -106,8 +106,16 @@ void multiply_run(const RecurrentStep& step, const PanelRun& run) {
   const Group* panels = static_cast<const Group*>(step.panels) + run.column * depth;
   Group* c = reinterpret_cast<Group*>(step.h_gates) + run.column;
   if (step.rows == 1) return one_row_run<Product>(a, panels, depth, run, c);
-  many_rows_run<Product>(
-      step, {a, step.a_stride / PerGroup, &panels, run.width, depth, c, step.columns, run.count * run.width}, run);
+  many_rows_run<Product>(step,
+                         {.a = a,
+                          .lda = step.a_stride / PerGroup,
+                          .panels = &panels,
+                          .width = run.width,
+                          .k = depth,
+                          .c = c,
+                          .ldc = step.columns,
+                          .columns = run.count * run.width},
+                         run);
 }
 
 }  // namespace

@@ -37,13 +37,13 @@ WORD_FILES = {"wikitext2": "*.txt.xz", "novels": "*.txt.xz"}
 class CharlmConfig(RecipeConfig):
     """Options of the recipe `charlm`."""
 
-    epochs: int | None = option(8, "Passes over the text at most.")
+    epochs: int | None = option(4, "Passes over the text at most.")
     batch_size: int = option(32, "Streams that are read side by side.")
     time: int = option(64, "Tokens of a stream between updates: gradients go back so far.")
-    learning_rate: float = option(4e-3, "Learning rate at the top of the schedule.")
+    learning_rate: float = option(6e-3, "Learning rate at the top of the schedule.")
     weight_decay: float = option(0.01, "Weight decay of matrices.")
     level: str = option("character", "character: Shakespeare; word: wikitext2 and novels.")
-    cell: str = option("lstm", "rnn, gru or lstm.")
+    cell: str = option("gru", "rnn, gru or lstm.")
     embedding_size: int = option(64, "Size of a token's vector.")
     hidden_size: int = option(256, "Units of a layer.")
     num_layers: int = option(2, "Layers.")

@@ -34,7 +34,7 @@ DEFAULT_STEPS = 3000  # of the schedule of a run that only time limits
 class DatesConfig(RecipeConfig):
     """Options of the recipe `dates`."""
 
-    max_steps: int | None = option(3000, "Updates.")
+    max_steps: int | None = option(2600, "Updates.")
     batch_size: int = option(64, "Dates in a batch.")
     learning_rate: float = option(4e-3, "Learning rate at the top of the schedule.")
     average_decay: float = option(0.99, "Exponential average of the weights; 0: none.")

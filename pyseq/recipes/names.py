@@ -37,6 +37,7 @@ class NamesConfig(RecipeConfig):
     embedding_size: int = option(48, "Size of a character's vector.")
     hidden_size: int = option(128, "Units of each direction.")
     num_layers: int = option(1, "Layers of the network.")
+    dropout: float = option(0.3, "Share of values left out while training.")
     label_smoothing: float = option(0.1, "Share of every label that is spread over the others.")
 
 
@@ -59,12 +60,13 @@ class NameClassifier(nn.Module):
     def __init__(self, characters: int, languages: int, config: NamesConfig) -> None:
         self.embedding = nn.Embedding(characters, config.embedding_size)
         self.encoder = nn.GRU(config.embedding_size, config.hidden_size, config.num_layers, bidirectional=True)
+        self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(2 * config.hidden_size, languages)
 
     def classify(self, tokens: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         """Tokens [batch, time], lengths [batch] -> logits [batch, languages]."""
-        _, finals = self.encoder(self.embedding(tokens), lengths)
-        return {"logits": self.output(finals[-1])}
+        _, finals = self.encoder(self.dropout(self.embedding(tokens)), lengths)
+        return {"logits": self.output(self.dropout(finals[-1]))}
 
 
 class Names(Recipe):

@@ -29,15 +29,15 @@ DEFAULT_STEPS = 2000  # of the schedule of a run that only time limits
 class NamesConfig(RecipeConfig):
     """Options of the recipe `names`."""
 
-    epochs: int | None = option(10, "Passes over the data at most.")
+    epochs: int | None = option(18, "Passes over the data at most.")
     batch_size: int = option(64, "Names in a batch.")
-    learning_rate: float = option(3e-3, "Learning rate at the top of the schedule.")
+    learning_rate: float = option(4e-3, "Learning rate at the top of the schedule.")
     weight_decay: float = option(0.02, "Weight decay of matrices.")
     average_decay: float = option(0.99, "Exponential average of the weights; 0: none.")
     embedding_size: int = option(48, "Size of a character's vector.")
     hidden_size: int = option(128, "Units of each direction.")
     num_layers: int = option(1, "Layers of the network.")
-    dropout: float = option(0.3, "Share of values left out while training.")
+    dropout: float = option(0.4, "Share of values left out while training.")
     label_smoothing: float = option(0.1, "Share of every label that is spread over the others.")
 
 

@@ -1,12 +1,18 @@
-"""Initial values of parameters: seeded, counter-based, explicit."""
+"""Initial values of parameters: seeded, counter-based, explicit.
+
+Layers draw PyTorch's defaults when they are made. A model that wants others gives them in its `reset_parameters`, or
+afterwards: `nn.initialization.orthogonal(lstm.weight_hh_l0, nn.initialization.generator(seed, 0))`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 import numpy as np
 
+from pyseq import _core
 from pyseq.tensor import Parameter
 
 _layers_made = count()
@@ -32,3 +38,94 @@ def fill_uniform(parameters: Sequence[Parameter | None], bound: float, random: n
     for parameter in parameters:
         if parameter is not None:
             parameter.data[...] = random.uniform(-bound, bound, parameter.data.shape)
+
+
+def glorot_uniform(parameter: Parameter, random: np.random.Generator) -> None:
+    """Uniform in ±√(6 / (in + out)), which keeps variances in both directions of tanh networks.
+
+    Args:
+        parameter: [out, in, ...]; further axes (a kernel's taps) multiply both.
+        random: where the numbers come from.
+
+    Source:
+        Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010).
+
+    Example:
+        >>> from pyseq import nn
+        >>> layer = nn.Linear(3, 3)
+        >>> nn.initialization.glorot_uniform(layer.weight, nn.initialization.generator(1, 0))
+        >>> bool(abs(layer.weight.data).max() <= 1)
+        True
+    """
+    fan_in, fan_out = _fans(parameter)
+    fill_uniform([parameter], (6 / (fan_in + fan_out)) ** 0.5, random)
+
+
+def he_normal(parameter: Parameter, random: np.random.Generator) -> None:
+    """Normal with deviation √(2 / in), which keeps variances through layers with relu.
+
+    Args:
+        parameter: [out, in, ...].
+        random: where the numbers come from.
+
+    Source:
+        He et al., "Delving deep into rectifiers" (2015).
+    """
+    deviation = (2 / _fans(parameter)[0]) ** 0.5
+    parameter.data[...] = random.standard_normal(parameter.data.shape, np.float32) * np.float32(deviation)
+
+
+def orthogonal(parameter: Parameter, random: np.random.Generator, gain: float = 1.0) -> None:
+    """Orthonormal rows or columns, gate by gate: products with it neither grow nor shrink over many steps.
+
+    Args:
+        parameter: [rows, columns]; where rows are a multiple of columns (gates stacked), each square is orthogonal.
+        random: where the numbers come from.
+        gain: a factor.
+
+    Raises:
+        ShapeError: the parameter is not a matrix.
+
+    Source:
+        Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks" (2014).
+    """
+    if parameter.data.ndim != 2:
+        raise _core.ShapeError(f"orthogonal: got {list(parameter.data.shape)}, expected a matrix")
+    rows, columns = parameter.data.shape
+    size = columns if columns and rows % columns == 0 else rows
+    for begin in range(0, rows, max(size, 1)):
+        block = parameter.data[begin : begin + size]
+        q, r = np.linalg.qr(random.standard_normal((max(block.shape), min(block.shape))))
+        q *= np.sign(np.diag(r))  # makes the distribution uniform
+        block[...] = gain * (q if block.shape[0] >= block.shape[1] else q.T)
+
+
+def forget_gate_bias(layer: Any, value: float = 1.0) -> None:
+    """Set the forget gate's bias of LSTM layers, so that they remember before they have learned to.
+
+    Args:
+        layer: an `LSTM` or `LSTMCell`, also a coupled one.
+        value: the sum of both biases.
+
+    Raises:
+        ArgumentError: the layer has no forget gate with a bias.
+
+    Source:
+        Jozefowicz et al., "An empirical exploration of recurrent network architectures" (2015).
+    """
+    gate = 0 if getattr(layer, "coupled", None) else 1
+    biases = {name: value for name, value in vars(layer).items() if name.startswith("bias_")}
+    if not hasattr(layer, "coupled") or not biases:
+        raise _core.ArgumentError(f"forget_gate_bias: {type(layer).__name__} has no forget gate with a bias")
+    place = slice(gate * layer.hidden_size, (gate + 1) * layer.hidden_size)
+    for name, bias in biases.items():
+        bias.data[place] = value if name.startswith("bias_ih") else 0
+
+
+def _fans(parameter: Parameter) -> tuple[int, int]:
+    """Inputs and outputs of a weight [out, in, ...]."""
+    shape = parameter.data.shape
+    if len(shape) < 2:
+        raise _core.ShapeError(f"initialization: got {list(shape)}, expected a weight [out, in, ...]")
+    taps = int(np.prod(shape[2:]))
+    return max(shape[1] * taps, 1), max(shape[0] * taps, 1)

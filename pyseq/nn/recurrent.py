@@ -18,13 +18,22 @@ from pyseq.tensor import Tensor
 class _Recurrent(Module):
     """What the three kinds share: parameters under PyTorch's names, a stack of layers."""
 
-    def __init__(self, input_size: int, shape: CellShape, num_layers: int, bidirectional: bool, dropout: float) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        shape: CellShape,
+        num_layers: int,
+        bidirectional: bool,
+        dropout: float,
+        weight_dropout: float,
+    ) -> None:
         self.hidden_size, self.num_layers, self.bidirectional = shape.hidden_size, num_layers, bidirectional
         for layer in range(num_layers):
             width = input_size if layer == 0 else shape.width * self.directions
             for suffix in self._suffixes(layer):
                 recurrent_weights.add_parameters(self, shape.parameters(width), suffix)
         self.dropout = Dropout(dropout)
+        self.weight_dropout = Dropout(weight_dropout)
         self.reset_parameters(initialization.construction_generator())
 
     @property
@@ -40,8 +49,9 @@ class _Recurrent(Module):
         recurrent_weights.reset_parameters(self, self.hidden_size, random)
 
     def _weights(self, layer: int) -> dict[str, Any]:
-        """Arguments of the op: w_ih, ..., b_hh_reverse."""
-        return dict(recurrent_weights.arguments(self, self._suffixes(layer)))
+        """Arguments of the op: w_ih, ..., b_hh_reverse; one mask for all steps over the recurrent weights."""
+        weights = dict(recurrent_weights.arguments(self, self._suffixes(layer)))
+        return {name: self.weight_dropout(w) if name.startswith("w_hh") else w for name, w in weights.items()}
 
     def _run_layer(self, layer: int, x: Tensor, lengths: Tensor | None, state: Any) -> tuple[Tensor, Any]:
         raise NotImplementedError
@@ -67,6 +77,8 @@ class RNN(_Recurrent):
         bidirectional: whether a second direction runs from the end; outputs and states are twice as wide.
         nonlinearity: "tanh" or "relu".
         dropout: probability of a 0 between layers while training (see `Dropout`).
+        weight_dropout: probability of a 0 in the recurrent weights while training, the same ones in all steps of a
+            call (Merity et al., "Regularizing and optimizing LSTM language models", 2018).
 
     Example:
         >>> import numpy as np
@@ -86,9 +98,12 @@ class RNN(_Recurrent):
         nonlinearity: str = "tanh",
         *,
         dropout: float = 0.0,
+        weight_dropout: float = 0.0,
     ) -> None:
         self.nonlinearity = nonlinearity
-        super().__init__(input_size, CellShape(1, hidden_size, bias), num_layers, bidirectional, dropout)
+        super().__init__(
+            input_size, CellShape(1, hidden_size, bias), num_layers, bidirectional, dropout, weight_dropout
+        )
 
     def forward(
         self, x: Tensor, lengths: Tensor | None = None, state: Sequence[Tensor] | None = None
@@ -125,6 +140,8 @@ class GRU(_Recurrent):
         layer_norm: whether the gates are normalised (parameters norm_ih, norm_hh).
         epsilon: of the norms.
         dropout: probability of a 0 between layers while training (see `Dropout`).
+        weight_dropout: probability of a 0 in the recurrent weights while training, the same ones in all steps of a
+            call (Merity et al., "Regularizing and optimizing LSTM language models", 2018).
 
     Example:
         >>> import numpy as np
@@ -146,10 +163,11 @@ class GRU(_Recurrent):
         layer_norm: bool = False,
         epsilon: float = 1e-5,
         dropout: float = 0.0,
+        weight_dropout: float = 0.0,
     ) -> None:
         self.reset, self.epsilon = recurrent_weights.checked_reset(reset), epsilon
         shape = CellShape(2 if reset == "none" else 3, hidden_size, bias, layer_norm)
-        super().__init__(input_size, shape, num_layers, bidirectional, dropout)
+        super().__init__(input_size, shape, num_layers, bidirectional, dropout, weight_dropout)
 
     def forward(
         self, x: Tensor, lengths: Tensor | None = None, state: Sequence[Tensor] | None = None
@@ -188,6 +206,8 @@ class LSTM(_Recurrent):
         layer_norm: whether gates and c are normalised (parameters norm_ih, norm_hh, norm_c, norm_c_bias).
         epsilon: of the norms.
         dropout: probability of a 0 between layers while training (see `Dropout`).
+        weight_dropout: probability of a 0 in the recurrent weights while training, the same ones in all steps of a
+            call (Merity et al., "Regularizing and optimizing LSTM language models", 2018).
 
     Example:
         >>> import numpy as np
@@ -211,10 +231,11 @@ class LSTM(_Recurrent):
         layer_norm: bool = False,
         epsilon: float = 1e-5,
         dropout: float = 0.0,
+        weight_dropout: float = 0.0,
     ) -> None:
         self.coupled, self.epsilon = coupled, epsilon
         shape = CellShape(3 if coupled else 4, hidden_size, bias, layer_norm, True, peephole, proj_size)
-        super().__init__(input_size, shape, num_layers, bidirectional, dropout)
+        super().__init__(input_size, shape, num_layers, bidirectional, dropout, weight_dropout)
 
     def forward(
         self, x: Tensor, lengths: Tensor | None = None, state: Sequence[tuple[Tensor, Tensor]] | None = None

@@ -35,6 +35,12 @@ CellWeights packed(const Cell& cell, const CellWeights& w) {
   return {pack_weight(w.w_ih, cell.gates), pack_weight(w.w_hh, cell.gates), w.b_ih, w.b_hh};
 }
 
+/// Without the outputs that only a tape asks for.
+std::vector<Tensor> computed(std::vector<Tensor> outputs) {
+  std::erase_if(outputs, [](const Tensor& output) { return !output.defined(); });
+  return outputs;
+}
+
 /// A layer with its inputs, as the op takes them.
 struct Layer {
   Cell cell;
@@ -52,7 +58,7 @@ struct Layer {
     inputs.push_back(lengths ? integers(*lengths) : Tensor());
     inputs.push_back(h0);
     if (cell.is_lstm()) inputs.push_back(c0);
-    return testing::run(cell.op, inputs, {.attrs = cell.attrs, .limits = limits});
+    return computed(testing::run(cell.op, inputs, {.attrs = cell.attrs, .limits = limits}));
   }
   RecurrentResult expected() const {
     const std::vector<std::int64_t> whole(static_cast<std::size_t>(x.size(0)), x.size(1));
@@ -137,7 +143,7 @@ TEST_CASE("rnn, gru, lstm: a sequence gives the bits of its steps") {
         std::vector<Tensor> inputs = {step_of(layer.x, t)};
         inputs.insert(inputs.end(), state.begin(), state.end());
         inputs.insert(inputs.end(), {w.w_ih, w.w_hh, w.b_ih, w.b_hh});
-        state = run(cell.op + "_step", inputs, {.attrs = cell.attrs});
+        state = computed(run(cell.op + "_step", inputs, {.attrs = cell.attrs}));
         REQUIRE(same_bits(state[0], step_of(sequence[0], t)));
       }
       CHECK(same_bits(state, std::vector<Tensor>(sequence.begin() + 1, sequence.end())));

@@ -1,9 +1,16 @@
 #include "ops/checks.h"
 
+#include <algorithm>
+
 #include "base/packing.h"
+#include "base/threads.h"
+#include "kernels/dispatch.h"
 
 namespace pyseq {
 namespace {
+
+/// Values that are worth handing to another thread to be packed.
+constexpr std::int64_t kPackGrain = std::int64_t{1} << 16;
 
 std::string sentence(std::string_view label, std::string_view argument, std::string_view got,
                      std::string_view expected) {
@@ -34,6 +41,27 @@ std::string pattern(std::initializer_list<std::int64_t> expected) {
     text += size < 0 ? "any" : std::to_string(size);
   }
   return text + "]";
+}
+
+/// pack_panels with the kernel of the tier: the weights of a model that is trained are packed at every call.
+void pack_blocks(const float* weight, std::int64_t units, int gates, std::int64_t in, float* panels) {
+  const std::int64_t blocks = (units + kPanelColumns - 1) / kPanelColumns;
+  const std::int64_t values_per_block = std::max<std::int64_t>(1, gates * kPanelColumns * in);
+  parallel_for(blocks, std::max<std::int64_t>(1, kPackGrain / values_per_block),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t block = begin; block < end; ++block) {
+                   const std::int64_t first = block * kPanelColumns, columns = std::min(kPanelColumns, units - first);
+                   for (int gate = 0; gate < gates; ++gate) {
+                     const PackF32 pack{.k = in,
+                                        .n = columns,
+                                        .b = weight + (gate * units + first) * in,
+                                        .stride = in,
+                                        .transposed = true,
+                                        .panels = panels + (first * gates + gate * panel_width(columns)) * in};
+                     kernels().pack_f32(&pack);
+                   }
+                 }
+               });
 }
 
 }  // namespace
@@ -124,7 +152,7 @@ const float* packed_or_pack(const Tensor& weight, int gates, Arena& scratch) {
     taps_before_values(matrix, weight.shape(), reordered);
     matrix = reordered;
   }
-  pack_panels(matrix, units, gates, in, panels);
+  pack_blocks(matrix, units, gates, in, panels);
   return panels;
 }
 

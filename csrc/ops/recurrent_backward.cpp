@@ -26,8 +26,8 @@ std::int64_t BackwardWeight::end(const Share& share) const {
   return std::min(share.end(num_panels()) * kPanelColumns, columns);
 }
 
-void BackwardWeight::pack(const Share& share) const {
-  const std::int64_t first = begin(share), count = end(share) - first;
+void BackwardWeight::pack_panels(std::int64_t begin, std::int64_t end) const {
+  const std::int64_t first = begin * kPanelColumns, count = std::min(end * kPanelColumns, columns) - first;
   if (count <= 0) return;
   const PackF32 pack{.k = rows,
                      .n = count,
@@ -38,18 +38,22 @@ void BackwardWeight::pack(const Share& share) const {
   kernels().pack_f32(&pack);
 }
 
+Product BackwardWeight::product(std::int64_t m, const float* a, std::int64_t a_stride) const {
+  return {.m = m,
+          .n = columns,
+          .a = {a, a_stride, nullptr},
+          .b = {DType::float32, rows, panels, nullptr, nullptr},
+          .panel = kPanelColumns,
+          .ldc = columns};
+}
+
 void BackwardWeight::multiply(std::int64_t m, const float* a, std::int64_t a_stride, std::int64_t begin,
                               std::int64_t end, float* c, const float* residual) const {
   if (begin >= end) return;
-  const Product product{.m = m,
-                        .n = columns,
-                        .a = {a, a_stride, nullptr},
-                        .b = {DType::float32, rows, panels, nullptr, nullptr},
-                        .panel = kPanelColumns,
-                        .epilogue = {.residual = residual, .residual_stride = columns},
-                        .c = c,
-                        .ldc = columns};
-  pyseq::multiply(part(product, 0, m, begin, end - begin));
+  Product whole = product(m, a, a_stride);
+  whole.epilogue = {.residual = residual, .residual_stride = columns};
+  whole.c = c;
+  pyseq::multiply(part(whole, 0, m, begin, end - begin));
 }
 
 // ---- memory

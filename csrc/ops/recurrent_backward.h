@@ -35,7 +35,10 @@ struct BackwardWeight {
   /// The columns of a share.
   std::int64_t begin(const Share& share) const { return share.begin(num_panels()) * kPanelColumns; }
   std::int64_t end(const Share& share) const;
-  void pack(const Share& share) const;
+  void pack(const Share& share) const { pack_panels(share.begin(num_panels()), share.end(num_panels())); }
+  void pack_panels(std::int64_t begin, std::int64_t end) const;
+  /// a [m, rows] values, without its place.
+  Product product(std::int64_t m, const float* a, std::int64_t a_stride) const;
   /// c [m, columns] = a [m, rows] values + residual, its columns [begin, end).
   void multiply(std::int64_t m, const float* a, std::int64_t a_stride, std::int64_t begin, std::int64_t end, float* c,
                 const float* residual = nullptr) const;
@@ -102,6 +105,7 @@ class BackwardDirection {
   void give_input_weight();
   void give_state_weights();
   void give_x();
+  void multiply_with_input_weight(float* rows);
   void add_rows(const float* terms, std::int64_t columns, Tensor gradient) const;
   /// gradient [rows, columns] = gates^T x over all slots; gates at `stride`.
   void give_product(const float* gates, std::int64_t rows, std::int64_t stride, const float* x, std::int64_t columns,

@@ -111,20 +111,23 @@ void BackwardDirection::give_input_weight() {
   give_product(dx_gates_, gate_values_, gate_values_, x, view_.in, w_ih.mutable_data<float>());
 }
 
+/// rows [slots, in] = gradients of W_ih x, times W_ih. All rows share one packed weight.
+void BackwardDirection::multiply_with_input_weight(float* rows) {
+  const BackwardWeight w_ih{call_.weights.w_ih.data<float>(), gate_values_, view_.in,
+                            allocate(gate_values_ * padded_columns(view_.in))};
+  parallel_for(w_ih.num_panels(), 1, [&](std::int64_t begin, std::int64_t end) { w_ih.pack_panels(begin, end); });
+  Product product = w_ih.product(slots_, dx_gates_, gate_values_);
+  product.c = rows;
+  parallel_multiply(product, limits_);
+}
+
 void BackwardDirection::give_x() {
   Tensor gradient = call_.dx;
   if (!wants(gradient)) return;
   float* dx = gradient.mutable_data<float>();
   const bool is_written_as_it_is = is_in_order() && !call_.adds_to_dx;
   float* rows = is_written_as_it_is ? dx : allocate(slots_ * view_.in);
-  unpacked_gemm({.m = slots_,
-                 .n = view_.in,
-                 .k = gate_values_,
-                 .a = {dx_gates_, gate_values_},
-                 .b = {call_.weights.w_ih.data<float>(), view_.in},
-                 .c = rows,
-                 .ldc = view_.in},
-                limits_);
+  multiply_with_input_weight(rows);
   if (is_written_as_it_is) return;
   if (view_.lengths != nullptr && !call_.adds_to_dx) std::fill_n(dx, gradient.num_elements(), 0.0F);
   for_each_slot([&](std::int64_t slot, std::int64_t row) {

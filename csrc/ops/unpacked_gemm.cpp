@@ -12,15 +12,17 @@
 namespace pyseq {
 namespace {
 
-// A piece of b, 256 of k times up to 256 columns, is packed into 256 KiB that stay in a core's own cache, and all rows
-// of the task are multiplied with it, 96 at a time: so many, transposed, fit beside it.
+// A piece of b, 256 of k times up to 256 columns (512 when a must be transposed, which costs more), is packed into 256
+// or 512 KiB that stay in a core's own cache, and all rows of the task are multiplied with it, 96 at a time: so many,
+// transposed, fit beside it.
 constexpr std::int64_t kDepth = 256;  // where the sums of gemm_f32 are cut
-constexpr std::int64_t kMostColumns = 256;
+constexpr std::int64_t kMostColumns = 256, kMostColumnsOfTransposed = 512;
 constexpr std::int64_t kMostRows = 96;
 
-// What packing b costs is shared by the rows of a task, so they are many; but all threads need some.
+// What packing b costs is shared by the rows of a task, and transposing a by its columns, so they are many; but all
+// threads need some tasks, several of them, since they are not equally fast.
 constexpr std::int64_t kMostTaskRows = 1536;
-constexpr std::int64_t kEnoughTasks = 16;
+constexpr std::int64_t kTasksPerThread = 4;
 constexpr std::int64_t kFewestRows = 96, kFewestColumns = 64;
 constexpr std::int64_t kTileRows = 12;
 /// Packing costs these more than reading b as it stands.
@@ -34,7 +36,7 @@ std::int64_t half_of(std::int64_t size, std::int64_t multiple) {
   return blocks_of(size, 2 * multiple) * multiple;
 }
 
-/// How the outputs are cut into tasks. Depends on shapes alone.
+/// How the outputs are cut into tasks. No bit depends on it: sums are cut along k alone.
 struct Cut {
   std::int64_t rows, columns;                          // of a task
   std::int64_t row_blocks = 0, groups = 0, tasks = 0;  // of a matrix; in all
@@ -45,13 +47,15 @@ double work_of(const Cut& cut, std::int64_t k) {
 }
 
 Cut cut_of(const UnpackedGemm& product) {
-  Cut cut{std::min(product.m, kMostTaskRows), std::min(product.n, kMostColumns)};
+  const std::int64_t enough = num_threads() == 1 ? 1 : kTasksPerThread * num_threads();
+  const std::int64_t most_columns = product.a.transposed ? kMostColumnsOfTransposed : kMostColumns;
+  Cut cut{std::min(product.m, kMostTaskRows), std::min(product.n, most_columns)};
   while (true) {
     cut.row_blocks = blocks_of(product.m, cut.rows);
     cut.groups = blocks_of(product.n, cut.columns);
     cut.tasks = product.count * cut.row_blocks * cut.groups;
-    if (cut.tasks >= kEnoughTasks || work_of(cut, product.k) < 4 * kParallelWork) return cut;
-    if (cut.columns > kFewestColumns && 2 * cut.columns > cut.rows) {
+    if (cut.tasks >= enough || work_of(cut, product.k) < 4 * kParallelWork) return cut;
+    if (cut.columns > kFewestColumns && (product.a.transposed ? 1 : 2) * cut.columns > cut.rows) {
       cut.columns = half_of(cut.columns, kPanelColumns);
     } else if (cut.rows > kFewestRows) {
       cut.rows = half_of(cut.rows, kTileRows);
@@ -72,7 +76,7 @@ class Scratch {
 
  private:
   static std::int64_t row_values(const UnpackedGemm& product) {
-    return product.a.transposed ? std::min(product.m, kMostRows) * std::min(product.k, kDepth) : 0;
+    return product.a.transposed ? std::min(product.m, kMostRows) * kReadyRowStride : 0;
   }
 
   std::int64_t panel_values_;
@@ -127,11 +131,15 @@ void multiply_piece(const UnpackedGemm& product, const Part& part, std::int64_t 
   GemmF32 piece = piece_of(product, part, row, rows, begin, depth);
   piece.b = scratch.panels();
   if (product.a.transposed) {
-    const TransposeF32 transpose{
-        .rows = depth, .columns = rows, .x = piece.a, .x_stride = piece.lda, .y = scratch.rows(), .y_stride = depth};
+    const TransposeF32 transpose{.rows = depth,
+                                 .columns = rows,
+                                 .x = piece.a,
+                                 .x_stride = piece.lda,
+                                 .y = scratch.rows(),
+                                 .y_stride = kReadyRowStride};
     kernels().transpose_f32(&transpose);
     piece.a = scratch.rows();
-    piece.lda = depth;
+    piece.lda = kReadyRowStride;
   }
   kernels().gemm_f32(&piece);
 }

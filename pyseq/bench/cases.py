@@ -284,6 +284,18 @@ def gradient(case: BenchCase, *names: str) -> BenchCase:
     return replace(case, label=f"{case.label} gradient", gradients=names)
 
 
+def training_recurrent(kind: str, batch: int, time: int, hidden: int) -> BenchCase:
+    """Row-major weights, as in training."""
+
+    def make(rng: Rng) -> Inputs:
+        shape = (GATES[kind] * hidden, hidden)
+        matrices = {name: normal(rng, *shape) * np.float32(hidden**-0.5) for name in ("w_ih", "w_hh")}
+        biases = {name: normal(rng, shape[0]) for name in ("b_ih", "b_hh")}
+        return {"x": normal(rng, batch, time, hidden), **matrices, **biases}
+
+    return BenchCase(kind, f"batch {batch} time {time} hidden {hidden}", make)
+
+
 def training_linear(rows: int, inputs: int, outputs: int) -> BenchCase:
     """A row-major weight, as in training."""
     return BenchCase(
@@ -314,6 +326,10 @@ GRADIENTS = [
     gradient(rowwise("softmax", 512, 512), "x"),
     gradient(cross_entropy(512, 32000), "logits"),
     gradient(training_conv1d(4, 250, 512, 3), "x", "weight"),
+    *(
+        gradient(training_recurrent(kind, 32, 64, 256), "x", "w_ih", "w_hh", "b_ih", "b_hh")
+        for kind in ("rnn", "gru", "simple_gru", "lstm", "coupled_lstm")
+    ),
     gradient(training_conv1d(4, 250, 512, 31, 512), "x", "weight"),
 ]
 

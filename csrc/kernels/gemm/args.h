@@ -8,6 +8,9 @@
 
 namespace pyseq {
 
+/// Rows of `a` at this distance, in groups of k, are read where they stand; others are copied, chunk by chunk.
+inline constexpr std::int64_t kReadyRowStride = 272;
+
 /// What happens to a product: c = activation(product + bias) + residual.
 struct GemmEpilogue {
   const float* bias = nullptr;  // [n]

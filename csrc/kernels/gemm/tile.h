@@ -5,6 +5,7 @@
 // order.
 #pragma once
 
+#include "kernels/gemm/args.h"
 #include "kernels/gemm/products.h"
 
 namespace pyseq {
@@ -187,7 +188,8 @@ template <typename Product, int Rows, int Vectors, std::int64_t Stride>
 // --- many rows: copied to a buffer, panel by panel ---
 
 /// Rows of a chunk in the buffer; not a multiple of 4 KiB, so that they do not compete for one set of the cache.
-constexpr std::int64_t kRowStride = kSumChunk + 16;
+constexpr std::int64_t kRowStride = kReadyRowStride;
+static_assert(kRowStride >= kSumChunk && kRowStride % 1024 != 0);
 
 /// The columns of one panel from column `first` of op on, `columns` of them.
 template <typename Product, int Rows, int Vectors>
@@ -235,6 +237,7 @@ inline void copy_rows(std::int64_t rows, const Group* a, std::int64_t lda, std::
 /// One chunk of `rows` <= kTileRows rows times all panels of op.
 template <typename Product>
 void many_rows_tiles(std::int64_t rows, GroupOperands op) {
+  if (op.lda == kRowStride) return buffered_tiles<Product>(rows, op);
   alignas(64) Group buffer[kTileRows * kRowStride];
   copy_rows(rows, op.a, op.lda, op.k, buffer);
   op.a = buffer;

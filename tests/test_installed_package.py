@@ -51,12 +51,12 @@ def test_the_wheel_carries_neither_tests_nor_sources_nor_data() -> None:
 
 
 def test_the_files_take_little_room() -> None:
-    """Python's extension and the C++ library each hold the kernels of five tiers and three storage types."""
+    """Python's extension and the C++ library each hold the kernels of five tiers, three storage types, both ways."""
     installed_files()
     files = [Path(str(file.locate())) for file in metadata.files("pyseq") or []]
     extension = sum(file.stat().st_size for file in files if file.name.startswith("_core") and file.suffix == ".so")
-    assert 0 < extension < 6e6
-    assert sum(file.stat().st_size for file in files) < 18e6
+    assert 0 < extension < 7e6
+    assert sum(file.stat().st_size for file in files) < 19e6
 
 
 def test_import_loads_numpy_and_nothing_heavier() -> None:

@@ -75,10 +75,10 @@ View view_of(const OpArgs& args) {
 /// column's result does not depend on its block.
 template <typename Visit>
 void for_each_block(const View& view, Visit visit) {
-  const auto [outer, size, inner, lengths] = view;
+  const std::int64_t inner = view.inner;
   const std::int64_t blocks = (inner + kColumnsPerBlock - 1) / kColumnsPerBlock;
-  const std::int64_t values = std::max<std::int64_t>(size * std::min(inner, kColumnsPerBlock), 1);
-  parallel_for(outer * blocks, kValuesPerChunk / values + 1, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t values = std::max<std::int64_t>(view.size * std::min(inner, kColumnsPerBlock), 1);
+  parallel_for(view.outer * blocks, kValuesPerChunk / values + 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t item = begin; item < end; ++item) {
       const std::int64_t row = item / blocks, first = item % blocks * kColumnsPerBlock;
       visit(row, first, std::min(kColumnsPerBlock, inner - first));

@@ -51,9 +51,9 @@ CASES = [
 
 def pyseq_step(case: Case, threads: int) -> Step:
     import pyseq
-    from pyseq import nn, ops
+    from bench.training.pyseq_training import PyseqTraining
+    from pyseq import nn
     from pyseq.models import LanguageModelOptions, RecurrentLanguageModel
-    from pyseq.train import Adam, FlatParameters
 
     pyseq.set_num_threads(threads)
 
@@ -86,23 +86,7 @@ def pyseq_step(case: Case, threads: int) -> Step:
     else:
         sizes = LanguageModelOptions(VOCABULARY, 64, case.width, case.kind, case.layers)
         module = RecurrentLanguageModel(sizes)
-    module.initialize(0)
-    parameters = FlatParameters(module)
-    optimizer = Adam(parameters, 1e-3)
-    tokens = case.tokens()
-    inputs, targets = (np.ascontiguousarray(part) for part in (tokens[:, :-1], tokens[:, 1:]))
-
-    def step() -> float:
-        parameters.zero_gradients()
-        with pyseq.Tape() as tape:
-            logits, _ = module(pyseq.Tensor(inputs))
-            losses = ops.cross_entropy(logits, pyseq.Tensor(targets))
-        tape.backward(losses, np.full(losses.data.shape, 1 / losses.data.size, np.float32))
-        parameters.clip_gradient_norm(1.0)
-        optimizer.step()
-        return float(losses.data.mean())
-
-    return step
+    return PyseqTraining(module.initialize(0), case).step
 
 
 def torch_step(case: Case, threads: int) -> Step:

@@ -12,14 +12,12 @@ import argparse
 import time
 from typing import Any
 
-import numpy as np
-
 import pyseq
-from pyseq import _core, autograd, ops
+from bench.training.language_models import VOCABULARY, Case
+from bench.training.pyseq_training import PyseqTraining
+from pyseq import _core, autograd
 from pyseq.models import LanguageModelOptions, RecurrentLanguageModel
-from pyseq.train import Adam, FlatParameters
-
-VOCABULARY = 65
+from pyseq.train import FlatParameters
 
 
 class CoreClock:
@@ -74,28 +72,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     arguments = parser.parse_args()
     pyseq.set_num_threads(1)
-    sizes = LanguageModelOptions(VOCABULARY, 64, arguments.hidden, arguments.cell, 2)
-    module = RecurrentLanguageModel(sizes).initialize(0)
-    parameters = FlatParameters(module)
-    optimizer = Adam(parameters, 1e-3)
-    tokens = np.random.default_rng(0).integers(0, VOCABULARY, (arguments.batch, arguments.time + 1))
-    inputs, targets = (np.ascontiguousarray(part) for part in (tokens[:, :-1], tokens[:, 1:]))
-
-    def step() -> None:
-        parameters.zero_gradients()
-        with pyseq.Tape() as tape:
-            logits, _ = module(pyseq.Tensor(inputs))
-            losses = ops.cross_entropy(logits, pyseq.Tensor(targets))
-        tape.backward(losses, np.full(losses.data.shape, 1 / losses.data.size, np.float32))
-        parameters.clip_gradient_norm(1.0)
-        optimizer.step()
-
-    step()
+    case = Case(arguments.cell, arguments.hidden, 2, arguments.batch, arguments.time)
+    sizes = LanguageModelOptions(VOCABULARY, 64, case.width, case.kind, case.layers)
+    training = PyseqTraining(RecurrentLanguageModel(sizes).initialize(0), case)
+    training.step()
     clock = CoreClock()
-    watch(clock, optimizer, parameters)
+    watch(clock, training.optimizer, training.parameters)
     begin = time.perf_counter()
     for _ in range(arguments.steps):
-        step()
+        training.step()
     total = time.perf_counter() - begin
     print(f"step {total / arguments.steps * 1e3:.1f} ms, {clock.calls / arguments.steps:.0f} calls into the core")
     print(f"Python's share {(1 - clock.seconds / total) * 100:.2f} %")

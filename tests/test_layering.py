@@ -54,6 +54,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "loading": {"_core", "program", "tasks", "hub"},
     "quantization": {"_core", "packing", "program"},
     "data": {"_core", "text"},
+    "metrics": {"_core"},
     "train": {"_core", "random", "tensor", "autograd", "ops", "nn"},
     "recipes": {
         "_core",

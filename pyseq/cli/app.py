@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import pyseq
-from pyseq.cli import bench, data, demo, inspect, profile, quantize, run, train
+from pyseq.cli import bench, data, demo, inspect, profile, quantize, run, score, train
 
 app = typer.Typer(
     name="pyseq",
@@ -22,6 +22,7 @@ app.command("run")(run.run)
 app.command("demo")(demo.demo)
 app.command("train", context_settings=train.FREE_ARGUMENTS)(train.train)
 app.command("eval")(train.evaluate)
+app.command("score")(score.score)
 app.add_typer(data.app, name="data")
 app.command("inspect")(inspect.inspect)
 app.command("quantize")(quantize.quantize)

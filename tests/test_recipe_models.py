@@ -86,6 +86,8 @@ def test_a_word_model_knows_unknown_words_and_ends(tmp_path: Path) -> None:
     assert result.metrics["perplexity"] < 10
     assert generator.score("The zebra raineth").tokens == ["The", "<unk>", "raineth"]
     assert generator.generate("The rain it", temperature=0.0).startswith("The rain it raineth every day,")
+    model = tmp_path / "run" / "model.safetensors"  # tells that its units are words
+    assert evaluate(Charlm, model, source)["loss"] == pytest.approx(result.metrics["loss"], abs=0.3)
 
 
 def test_a_resumed_run_has_the_bits_of_one_that_went_on(tmp_path: Path) -> None:

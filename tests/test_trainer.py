@@ -251,6 +251,22 @@ def test_an_input_that_is_not_finite_is_named() -> None:
         trainer.run()
 
 
+def test_tensorboard_gets_the_values_of_the_csv_file(tmp_path: Path) -> None:
+    event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2", reason='pip install ".[test]"')
+    make_trainer(tmp_path, 5, tensorboard=True).run()
+    (file,) = (tmp_path / "tensorboard").iterdir()
+    content, events, at = file.read_bytes(), [], 0
+    while at < len(content):  # a record: length (8 bytes), its checksum (4), the event, its checksum (4)
+        size = int.from_bytes(content[at : at + 8], "little")
+        events.append(event_pb2.Event.FromString(content[at + 12 : at + 12 + size]))
+        at += 16 + size
+    shown = {(e.step, v.tag): v.simple_value for e in events for v in e.summary.value}
+    written = {(int(step), name): float(value) for step, _, name, value in rows(tmp_path)}
+    assert written
+    assert {key for key in shown if "per_second" not in key[1]} == set(written)
+    assert all(shown[key] == pytest.approx(value, rel=1e-6) for key, value in written.items())
+
+
 def test_tensorboard_without_its_writer_says_what_to_install(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(pyseq.UnsupportedError, match=r'pip install "pyseq\[tensorboard\]"'):

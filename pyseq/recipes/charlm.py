@@ -150,7 +150,14 @@ class Charlm(Recipe):
     def export(self, file: Path) -> None:
         """Write a generator."""
         start = self.vocabulary.find(END_OF_LINE)
-        task = {"kind": "generator", "vocabulary": "text", "start": start, "end": start, "max_length": 500}
+        task = {
+            "kind": "generator",
+            "vocabulary": "text",
+            "start": start,
+            "end": start,
+            "max_length": 500,
+            **self.origin(),
+        }
         examples = {"step": {"tokens": np.zeros((2, 3), np.int64)}}
         pyseq.export(self.module, file, examples, task=task, vocabularies={"text": self.vocabulary})
 

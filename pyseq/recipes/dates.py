@@ -152,6 +152,7 @@ class Dates(Recipe):
             "end": TARGETS.id(END),
             "max_length": TARGET_LENGTH + 1,
             "attention": {"path": self.module.attention.path, "head": 0},
+            **self.origin(),
         }
         examples = {"encode": {"tokens": tokens, "lengths": lengths}, "step": {"tokens": np.zeros((2, 1), np.int64)}}
         pyseq.export(self.module, file, examples, task=task, vocabularies={"text": self.vocabulary, "iso": TARGETS})

@@ -142,7 +142,7 @@ class Names(Recipe):
             self.module,
             file,
             {"classify": {"tokens": tokens, "lengths": lengths}},
-            task={"kind": "classifier", "vocabulary": "text", "labels": self.labels},
+            task={"kind": "classifier", "vocabulary": "text", "labels": self.labels, **self.origin()},
             vocabularies={"text": self.vocabulary},
         )
 

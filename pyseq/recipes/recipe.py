@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -118,6 +118,10 @@ class Recipe:
 
     def export(self, file: Path) -> None:
         """Write `module` as a model file; recipes without one write nothing."""
+
+    def origin(self) -> dict[str, Any]:
+        """What `export` notes in the task of a model file, so that `pyseq eval` can make the recipe's data again."""
+        return {"config": asdict(self.config)}
 
     def optimizer(self) -> Optimizer:
         """What updates the parameters: AdamW with a constant rate, no decay of biases and norms."""

@@ -1,4 +1,4 @@
-"""`python -m pyseq`: what this installation is, for people and for build systems."""
+"""`python -m pyseq`: the `pyseq` command, and what this installation is, for people and for build systems."""
 
 from __future__ import annotations
 
@@ -36,8 +36,15 @@ def cmake_dir() -> Path:
 
 
 def main() -> None:
-    """Print what the options ask for."""
-    parser = argparse.ArgumentParser(prog="python -m pyseq", description="Facts about this installation of pyseq.")
+    """Print what the options ask for; a command is the command line's."""
+    if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
+        from pyseq.cli import main as run_command
+
+        return run_command()
+    parser = argparse.ArgumentParser(
+        prog="python -m pyseq",
+        description="Facts about this installation of pyseq. With a command first, the same as pyseq COMMAND.",
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--info", action="store_true", help="version, build, instruction-set tiers, threads")
     what.add_argument("--cmake-dir", action="store_true", help="folder of pyseqConfig.cmake, for pyseq_DIR")

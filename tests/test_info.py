@@ -131,3 +131,9 @@ def test_every_name_of_the_package_is_there() -> None:
         assert name in dir(pyseq)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = pyseq.nonsense
+
+
+def test_a_command_after_the_module_is_the_command_lines() -> None:
+    found = run("train", "--list")
+    assert found.returncode == 0, found.stderr
+    assert "charlm" in found.stdout

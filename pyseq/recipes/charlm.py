@@ -29,6 +29,7 @@ DEFAULT_STEPS = 4000  # of the schedule of a run that only time limits
 EVALUATION_STREAMS = 32
 EVALUATION_TIME = 256
 END_OF_LINE = "<eos>"
+HELD_OUT_WORDS = 60_000  # of each data set of the word level: a whole tenth would take longer than many updates
 # Lines of the word level: data set -> the files in it.
 WORD_FILES = {"wikitext2": "*.txt.xz", "novels": "*.txt.xz"}
 
@@ -171,15 +172,24 @@ def read_characters(path: Path | None) -> tuple[str, str]:
 
 
 def read_words(path: Path | None) -> tuple[str, str]:
-    """Words of all lines, an end mark behind each line; the last tenth of every data set is held out."""
+    """Words of all lines, an end mark behind each line; the last tenth of every data set is held out.
+
+    The text held out is the beginning of those tenths.
+    """
     training, held_out = [], []
     for name, pattern in WORD_FILES.items():
         folder = data.find(name, None if path is None else path / name)
         lines = list(_lines(sorted(folder.glob(pattern))))
         cut = round(len(lines) * (1 - VALIDATION_SHARE))
         training += lines[:cut]
-        held_out += lines[cut:]
+        held_out += beginning(lines[cut:], HELD_OUT_WORDS)
     return " ".join(training), " ".join(held_out)
+
+
+def beginning(lines: list[str], words: int) -> list[str]:
+    """The first lines, as many as have that many words together."""
+    counts = np.cumsum([len(line.split()) for line in lines])
+    return lines[: int(np.searchsorted(counts, words)) + 1]
 
 
 def _lines(files: Iterable[Path]) -> Iterable[str]:

@@ -36,11 +36,17 @@ def cmake_dir() -> Path:
 
 
 def main() -> None:
-    """Print what the options ask for; a command is the command line's."""
+    """Run a command as the command line does; without one, show facts."""
     if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
         from pyseq.cli import main as run_command
 
-        return run_command()
+        run_command()
+    else:
+        show_facts()
+
+
+def show_facts() -> None:
+    """Print what the options ask for."""
     parser = argparse.ArgumentParser(
         prog="python -m pyseq",
         description="Facts about this installation of pyseq. With a command first, the same as pyseq COMMAND.",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import browser as browsers
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,3 +34,15 @@ def data_dir() -> Path:
         skip_or_fail("no data folder: set PYSEQ_DATA_DIR")
     assert folder is not None
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[browsers.Browser]:
+    """A real browser; where there is none the test is skipped, or fails with PYSEQ_REQUIRE_BROWSER=1."""
+    reason = browsers.missing()
+    if reason is not None:
+        if os.environ.get("PYSEQ_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with browsers.start() as started:
+        yield started

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import pyseq
-from pyseq.cli import bench, data, demo, inspect, profile, quantize, run, score, train
+from pyseq.cli import analyze, bench, data, demo, inspect, profile, quantize, run, score, train
 
 app = typer.Typer(
     name="pyseq",
@@ -23,6 +23,7 @@ app.command("demo")(demo.demo)
 app.command("train", context_settings=train.FREE_ARGUMENTS)(train.train)
 app.command("eval")(train.evaluate)
 app.command("score")(score.score)
+app.add_typer(analyze.app, name="analyze")
 app.add_typer(data.app, name="data")
 app.command("inspect")(inspect.inspect)
 app.command("quantize")(quantize.quantize)

@@ -2,6 +2,7 @@
 
 from pyseq.viz.attention_page import AttentionMap, attention_page
 from pyseq.viz.attention_text import attention_text
+from pyseq.viz.beam_errors import beam_errors_page, beam_errors_plot
 from pyseq.viz.gradient_flow import compare_cells, gradient_norms, plot_gradient_flow
 from pyseq.viz.learning_curves import learning_curves, read_curves
 
@@ -9,6 +10,8 @@ __all__ = [
     "AttentionMap",
     "attention_page",
     "attention_text",
+    "beam_errors_page",
+    "beam_errors_plot",
     "compare_cells",
     "gradient_norms",
     "learning_curves",

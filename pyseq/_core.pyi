@@ -7,7 +7,7 @@ import collections.abc
 import numpy
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Classifier', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'Session', 'ShapeError', 'State', 'TextScore', 'TextStream', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Classifier', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -375,11 +375,73 @@ class Profile:
         """
         Collect no more.
         """
+class SamplingOptions:
+    """
+    How tokens are drawn; see pyseq.search_options.
+    """
+    def __init__(self, **kwargs: typing.Any) -> None:
+        ...
+    @property
+    def min_p(self) -> float:
+        """
+        Only tokens with this share of the largest probability.
+        """
+    @min_p.setter
+    def min_p(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def seed(self) -> int:
+        """
+        The same seed and stream draw the same tokens.
+        """
+    @seed.setter
+    def seed(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def stream(self) -> int:
+        """
+        A number per request.
+        """
+    @stream.setter
+    def stream(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def temperature(self) -> float:
+        """
+        Logits are divided by it; 0: the likeliest token.
+        """
+    @temperature.setter
+    def temperature(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def top_k(self) -> int:
+        """
+        Only the k likeliest tokens; 0: all.
+        """
+    @top_k.setter
+    def top_k(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def top_p(self) -> float:
+        """
+        Only the likeliest tokens that have this probability together.
+        """
+    @top_p.setter
+    def top_p(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
 class DecodingOptions:
     """
-    How to search; see pyseq.decode for what each option means.
+    How to search; see pyseq.search_options for what each option means.
     """
-    def __init__(self, *, beam_size: typing.SupportsInt | typing.SupportsIndex = 1, n_best: typing.SupportsInt | typing.SupportsIndex = 1, length_penalty: typing.SupportsFloat | typing.SupportsIndex = 0.0, patience: typing.SupportsFloat | typing.SupportsIndex = 1.0, min_length: typing.SupportsInt | typing.SupportsIndex = 0, max_length: typing.SupportsInt | typing.SupportsIndex = 0, return_attention: bool = False) -> None:
+    def __init__(self, **kwargs: typing.Any) -> None:
+        ...
+    @property
+    def alternatives(self) -> bool:
+        """
+        Whether the n_best likeliest tokens after the prefix go on each for itself.
+        """
+    @alternatives.setter
+    def alternatives(self, arg0: bool) -> None:
         ...
     @property
     def beam_size(self) -> int:
@@ -390,9 +452,57 @@ class DecodingOptions:
     def beam_size(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     @property
+    def biases(self) -> list[tuple[int, float]]:
+        """
+        (token, what is added to its logit) pairs.
+        """
+    @biases.setter
+    def biases(self, arg1: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex]]) -> None:
+        ...
+    @property
+    def coverage_penalty(self) -> float:
+        """
+        The beta of the coverage penalty.
+        """
+    @coverage_penalty.setter
+    def coverage_penalty(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def diversity_penalty(self) -> float:
+        """
+        How much lower a group ranks tokens of earlier groups.
+        """
+    @diversity_penalty.setter
+    def diversity_penalty(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def early_exit(self) -> str:
+        """
+        When a source is done: 'automatic', 'first', 'patience', 'bound' or 'never'.
+        """
+    @early_exit.setter
+    def early_exit(self, arg1: str) -> None:
+        ...
+    @property
+    def groups(self) -> int:
+        """
+        Groups of a diverse beam search.
+        """
+    @groups.setter
+    def groups(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def length_normalization(self) -> str:
+        """
+        'power': length ** alpha; 'gnmt': ((5 + length) / 6) ** alpha.
+        """
+    @length_normalization.setter
+    def length_normalization(self, arg1: str) -> None:
+        ...
+    @property
     def length_penalty(self) -> float:
         """
-        Scores are divided by length ** this, the end mark counted.
+        The alpha of the length normalisation.
         """
     @length_penalty.setter
     def length_penalty(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
@@ -404,6 +514,14 @@ class DecodingOptions:
         """
     @max_length.setter
     def max_length(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def min_alternative_prob(self) -> float:
+        """
+        How likely an alternative is at least.
+        """
+    @min_alternative_prob.setter
+    def min_alternative_prob(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     @property
     def min_length(self) -> int:
@@ -422,12 +540,44 @@ class DecodingOptions:
     def n_best(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     @property
+    def no_repeat_ngram(self) -> int:
+        """
+        No n tokens in a row come twice; 0: they may.
+        """
+    @no_repeat_ngram.setter
+    def no_repeat_ngram(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def on_step(self) -> bool:
+        """
+        A function that is asked after every step; reads as whether there is one.
+        """
+    @on_step.setter
+    def on_step(self, arg1: typing.Any) -> None:
+        ...
+    @property
     def patience(self) -> float:
         """
-        With a length penalty: stop after round(beam_size * patience) finished hypotheses.
+        Finished hypotheses that end a search, per beam_size.
         """
     @patience.setter
     def patience(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def prefix_bias(self) -> float:
+        """
+        0: prefixes are forced; otherwise favoured.
+        """
+    @prefix_bias.setter
+    def prefix_bias(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def repetition_penalty(self) -> float:
+        """
+        Makes tokens of the hypothesis less likely.
+        """
+    @repetition_penalty.setter
+    def repetition_penalty(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     @property
     def return_attention(self) -> bool:
@@ -436,6 +586,140 @@ class DecodingOptions:
         """
     @return_attention.setter
     def return_attention(self, arg0: bool) -> None:
+        ...
+    @property
+    def sampling(self) -> SamplingOptions | None:
+        """
+        How tokens are drawn; None: they are searched for.
+        """
+    @sampling.setter
+    def sampling(self, arg0: SamplingOptions | None) -> None:
+        ...
+    @property
+    def suppress(self) -> list[int]:
+        """
+        Tokens that never come.
+        """
+    @suppress.setter
+    def suppress(self, arg1: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        ...
+    @property
+    def suppress_first(self) -> list[int]:
+        """
+        Tokens that do not come first.
+        """
+    @suppress_first.setter
+    def suppress_first(self, arg1: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        ...
+    @property
+    def suppress_sequences(self) -> list[list[int]]:
+        """
+        Tokens that never come one after the other.
+        """
+    @suppress_sequences.setter
+    def suppress_sequences(self, arg1: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]]) -> None:
+        ...
+    @property
+    def top_tokens(self) -> int:
+        """
+        Likeliest tokens given for every token.
+        """
+    @top_tokens.setter
+    def top_tokens(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def vocabulary(self) -> list[int]:
+        """
+        Only these tokens and the end mark come; empty: all.
+        """
+    @vocabulary.setter
+    def vocabulary(self, arg1: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        ...
+class LiveHypothesis:
+    """
+    A hypothesis while the search goes on.
+    """
+    @property
+    def ids(self) -> list[int]:
+        """
+        Token ids without start and end marks.
+        """
+    @property
+    def log_prob(self) -> float:
+        """
+        Its log probability.
+        """
+    @property
+    def score(self) -> float:
+        """
+        Its score, were it finished now.
+        """
+class SearchProgress:
+    """
+    One source after a step of a search.
+    """
+    @property
+    def alive(self) -> list[LiveHypothesis]:
+        """
+        Hypotheses that go on, likeliest first.
+        """
+    @property
+    def done(self) -> bool:
+        """
+        Whether nothing is alive.
+        """
+    @property
+    def finished(self) -> list[LiveHypothesis]:
+        """
+        Those that have ended, in that order.
+        """
+    @property
+    def length(self) -> int:
+        """
+        Tokens of what is alive.
+        """
+    @property
+    def source(self) -> int:
+        """
+        Which source.
+        """
+class SourceOptions:
+    """
+    What may differ from source to source.
+    """
+    def __init__(self, **kwargs: typing.Any) -> None:
+        ...
+    @property
+    def prefix(self) -> list[int]:
+        """
+        What its hypotheses begin with.
+        """
+    @prefix.setter
+    def prefix(self, arg0: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        ...
+    @property
+    def seed(self) -> int | None:
+        """
+        Of its draws.
+        """
+    @seed.setter
+    def seed(self, arg0: typing.SupportsInt | typing.SupportsIndex | None) -> None:
+        ...
+    @property
+    def stream(self) -> int | None:
+        """
+        Of its draws.
+        """
+    @stream.setter
+    def stream(self, arg0: typing.SupportsInt | typing.SupportsIndex | None) -> None:
+        ...
+    @property
+    def vocabulary(self) -> list[int]:
+        """
+        Only these tokens and the end mark come; empty: all.
+        """
+    @vocabulary.setter
+    def vocabulary(self, arg0: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
         ...
 class Hypothesis:
     """
@@ -449,7 +733,7 @@ class Hypothesis:
     @property
     def finished(self) -> bool:
         """
-        False for a hypothesis that was cut at max_length.
+        False for a hypothesis that was cut at max_length, or stopped.
         """
     @property
     def ids(self) -> list[int]:
@@ -465,6 +749,11 @@ class Hypothesis:
     def token_log_probs(self) -> list[float]:
         """
         One log probability per id, and one for the end mark when finished.
+        """
+    @property
+    def top_tokens(self) -> list[list[tuple[int, float]]]:
+        """
+        The likeliest tokens, as (id, log probability), for each of token_log_probs.
         """
 class ProgramStepModel:
     """
@@ -496,7 +785,7 @@ class Translator:
         """
         How likely the model finds a given translation.
         """
-    def translate_batch(self, texts: collections.abc.Sequence[str], options: DecodingOptions = ..., target_prefixes: collections.abc.Sequence[str] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Translation]]:
+    def translate_batch(self, texts: collections.abc.Sequence[str], options: DecodingOptions = ..., target_prefixes: collections.abc.Sequence[str] = [], each: collections.abc.Sequence[SourceOptions] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Translation]]:
         """
         For each text its n-best translations, best first.
         """
@@ -694,7 +983,7 @@ def score(step_model: typing.Any, targets: collections.abc.Sequence[collections.
     """
     Log probabilities of given targets, one hypothesis per row.
     """
-def search(step_model: typing.Any, sources: typing.SupportsInt | typing.SupportsIndex, start: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, options: DecodingOptions = ..., prefixes: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Hypothesis]]:
+def search(step_model: typing.Any, sources: typing.SupportsInt | typing.SupportsIndex, start: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, options: DecodingOptions = ..., prefixes: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]] = [], each: collections.abc.Sequence[SourceOptions] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Hypothesis]]:
     """
     Greedy or beam search: for each source its hypotheses, best first.
 

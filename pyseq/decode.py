@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyseq import _core
 from pyseq.program import Program
+from pyseq.search_options import SearchOptions, SearchPlan
 from pyseq.state import State
 from pyseq.tensor import Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Array = NDArray[Any]
 
@@ -37,8 +41,9 @@ class Hypothesis:
     ids: list[int]  # without start and end marks
     score: float  # log probability / length ** length_penalty, the end mark counted in the length
     token_log_probs: list[float]  # one per id, and one for the end mark when finished
-    finished: bool  # False: cut at max_length
+    finished: bool  # False: cut at max_length, or stopped
     attention: Array | None = None  # [ids, source positions], when asked for and known
+    top_tokens: list[list[tuple[int, float]]] | None = None  # the likeliest (id, log probability) there, when asked for
 
 
 class EagerStepModel:
@@ -83,16 +88,10 @@ def search(
     *,
     start: int,
     end: int,
-    beam_size: int = 1,
-    n_best: int = 1,
-    length_penalty: float = 0.0,
-    patience: float = 1.0,
-    min_length: int = 0,
-    max_length: int = 0,
-    return_attention: bool = False,
     prefixes: Sequence[Sequence[int]] = (),
     deadline: float | None = None,
     cancel: _core.CancelToken | None = None,
+    **options: Unpack[SearchOptions],
 ) -> list[list[Hypothesis]]:
     """Find likely token sequences.
 
@@ -101,22 +100,16 @@ def search(
         sources: how many.
         start: the token fed first.
         end: the token that closes a hypothesis.
-        beam_size: hypotheses kept at each step; 1 is greedy search.
-        n_best: hypotheses returned per source, at most beam_size.
-        length_penalty: scores are log probabilities divided by length ** length_penalty, the end mark counted.
-        patience: with a length penalty, stop after round(beam_size · patience) finished hypotheses.
-        min_length: tokens before the end mark is allowed.
-        max_length: tokens before a hypothesis is cut; 0 for 256.
-        return_attention: give attention too, where the model knows it.
         prefixes: per source the tokens that its hypotheses begin with; they are part of ids and score.
         deadline: seconds after which the call gives up.
         cancel: a token that makes the call stop.
+        options: see `pyseq.search_options.SearchOptions`.
 
     Returns:
         per source its hypotheses, best first.
 
     Raises:
-        ArgumentError: an impossible option. DeadlineError, CancelledError.
+        ArgumentError: an impossible option, or options that leave no hypothesis. DeadlineError, CancelledError.
 
     Example:
         >>> import numpy as np
@@ -128,17 +121,9 @@ def search(
         >>> decode.search(CountDown(), 1, start=4, end=0)[0][0].ids
         [3, 2, 1]
     """
-    options = _core.DecodingOptions(
-        beam_size=beam_size,
-        n_best=n_best,
-        length_penalty=length_penalty,
-        patience=patience,
-        min_length=min_length,
-        max_length=max_length,
-        return_attention=return_attention,
-    )
-    forced = [[int(token) for token in prefix] for prefix in prefixes]
-    found = _core.search(model, sources, start, end, options, forced, deadline, cancel)
+    plan = SearchPlan(options)
+    each = plan.sources(sources, prefixes)
+    found = _core.search(model, sources, start, end, plan.core, [], each, deadline, cancel)
     return [[as_hypothesis(hypothesis) for hypothesis in hypotheses] for hypotheses in found]
 
 
@@ -179,4 +164,5 @@ def score(
 def as_hypothesis(found: _core.Hypothesis) -> Hypothesis:
     """A hypothesis of the core as plain data."""
     attention = None if found.attention is None else np.asarray(found.attention)
-    return Hypothesis(list(found.ids), found.score, list(found.token_log_probs), found.finished, attention)
+    top_tokens = found.top_tokens or None
+    return Hypothesis(list(found.ids), found.score, list(found.token_log_probs), found.finished, attention, top_tokens)

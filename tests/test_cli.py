@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from model_folders import write_folder
@@ -165,3 +166,43 @@ def test_run_takes_the_storage_type_of_caches(folder: Path) -> None:
     finished = pyseq_command("run", folder, "abc", "--cache-dtype", "int4")
     assert finished.returncode == 1
     assert 'cache_dtype is "int4", expected float32, bfloat16 or int8' in finished.stderr
+
+
+def test_run_takes_the_options_of_a_search(folder: Path) -> None:
+    translator = pyseq.load(folder)
+
+    def lines(*arguments: object, **options: Any) -> None:
+        expected = [[h.text for h in found] for found in translator.translate_batch(["abc", "hgf"], **options)]
+        printed = output_of("run", folder, "abc", "hgf", *arguments).splitlines()
+        assert printed == [text for texts in expected for text in texts]
+
+    lines(
+        "--max-length",
+        7,
+        "--min-length",
+        5,
+        "--suppress",
+        "A",
+        "--suppress",
+        "B",
+        max_length=7,
+        min_length=5,
+        suppress=["A", "B"],
+    )
+    lines("--beam-size", 4, "--n-best", 4, "--groups", 2, "--diversity-penalty", 1.5, "--length-normalization", "gnmt",
+          "--length-penalty", 0.6, "--early-exit", "bound", beam_size=4, n_best=4, groups=2, diversity_penalty=1.5,
+          length_normalization="gnmt", length_penalty=0.6, early_exit="bound")  # fmt: skip
+    lines(
+        "--target-prefix",
+        "GA",
+        "--alternatives",
+        "--n-best",
+        3,
+        target_prefixes=["GA"] * 2,
+        alternatives=True,
+        n_best=3,
+    )
+    lines("--sample", "--n-best", 2, "--temperature", 2.0, sample=True, n_best=2, temperature=2.0, seed=[0, 1])
+    finished = pyseq_command("run", folder, "abc", "--temperature", 2.0)
+    assert finished.returncode == 1
+    assert finished.stderr == "pyseq: search: temperature is given, expected sample=True with it\n"

@@ -27,6 +27,7 @@ def generate() -> str:
     assert len(errors) == imports
     text = text.replace("class CancelToken:", "".join(map(error_class, errors)) + "class CancelToken:", 1)
     text = re.sub(r": (\w+) = None", r": \1 | None = None", text)  # pointers that may be null
+    text = text.replace("**kwargs)", "**kwargs: typing.Any)")
     text = text.replace("os.PathLike |", "os.PathLike[str] |")
     text = re.sub(r"^__version__: str = .*$", "__version__: str", text, flags=re.MULTILINE)
     return "# Made by tests/test_stubs.py.\n" + "".join(line.rstrip() + "\n" for line in text.splitlines())

@@ -21,6 +21,7 @@ void bind_ops(py::module_& module);
 void bind_optimizer(py::module_& module);
 void bind_safetensors(py::module_& module);
 void bind_program(py::module_& module);
+void bind_decoding_options(py::module_& module);
 void bind_decode(py::module_& module);
 void bind_translator(py::module_& module);
 void bind_generator(py::module_& module);

@@ -18,34 +18,13 @@ namespace {
 
 using Ids = std::vector<std::int64_t>;
 
-void bind_options(py::module_& module) {
-  const DecodingOptions defaults;
-  py::class_<DecodingOptions>(module, "DecodingOptions", "How to search; see pyseq.decode for what each option means.")
-      .def(py::init([](int beam_size, int n_best, double length_penalty, double patience, std::int64_t min_length,
-                       std::int64_t max_length, bool return_attention) {
-             return DecodingOptions{.beam_size = beam_size,
-                                    .n_best = n_best,
-                                    .length_penalty = length_penalty,
-                                    .patience = patience,
-                                    .min_length = min_length,
-                                    .max_length = max_length,
-                                    .return_attention = return_attention,
-                                    .limits = {}};
-           }),
-           py::kw_only(), py::arg("beam_size") = defaults.beam_size, py::arg("n_best") = defaults.n_best,
-           py::arg("length_penalty") = defaults.length_penalty, py::arg("patience") = defaults.patience,
-           py::arg("min_length") = defaults.min_length, py::arg("max_length") = defaults.max_length,
-           py::arg("return_attention") = defaults.return_attention)
-      .def_readwrite("beam_size", &DecodingOptions::beam_size, "Hypotheses kept at each step; 1 is greedy search.")
-      .def_readwrite("n_best", &DecodingOptions::n_best, "Hypotheses returned, at most beam_size.")
-      .def_readwrite("length_penalty", &DecodingOptions::length_penalty,
-                     "Scores are divided by length ** this, the end mark counted.")
-      .def_readwrite("patience", &DecodingOptions::patience,
-                     "With a length penalty: stop after round(beam_size * patience) finished hypotheses.")
-      .def_readwrite("min_length", &DecodingOptions::min_length, "Tokens before the end mark is allowed.")
-      .def_readwrite("max_length", &DecodingOptions::max_length,
-                     "Tokens before a hypothesis is cut; 0 leaves it to the model.")
-      .def_readwrite("return_attention", &DecodingOptions::return_attention, "Whether hypotheses carry attention.");
+std::vector<std::vector<std::pair<std::int64_t, float>>> top_tokens(const Hypothesis& self) {
+  std::vector<std::vector<std::pair<std::int64_t, float>>> result;
+  for (const std::vector<TokenChoice>& choices : self.top_tokens) {
+    result.emplace_back();
+    for (const TokenChoice& choice : choices) result.back().emplace_back(choice.token, choice.log_prob);
+  }
+  return result;
 }
 
 void bind_hypothesis(py::module_& module) {
@@ -54,7 +33,9 @@ void bind_hypothesis(py::module_& module) {
       .def_readonly("score", &Hypothesis::score, "Log probability, divided as length_penalty says.")
       .def_readonly("token_log_probs", &Hypothesis::token_log_probs,
                     "One log probability per id, and one for the end mark when finished.")
-      .def_readonly("finished", &Hypothesis::finished, "False for a hypothesis that was cut at max_length.")
+      .def_readonly("finished", &Hypothesis::finished, "False for a hypothesis that was cut at max_length, or stopped.")
+      .def_property_readonly("top_tokens", top_tokens,
+                             "The likeliest tokens, as (id, log probability), for each of token_log_probs.")
       .def_property_readonly(
           "attention", [](const Hypothesis& self) { return optional_array(self.attention); },
           "Attention [ids, source positions], or None.");
@@ -63,10 +44,19 @@ void bind_hypothesis(py::module_& module) {
 std::vector<std::vector<Hypothesis>> search_from_python(const py::object& step_model, std::int64_t sources,
                                                         std::int64_t start, std::int64_t end, DecodingOptions options,
                                                         const std::vector<Ids>& prefixes,
+                                                        const std::vector<SourceOptions>& each,
                                                         std::optional<double> deadline, const CancelToken* cancel) {
   StepModelArgument argument(step_model);
   options.limits = make_limits(deadline, cancel);
   const py::gil_scoped_release no_gil;
+  if (!each.empty()) {
+    if (static_cast<std::int64_t>(each.size()) != sources || !prefixes.empty()) {
+      throw ValueError("search: " + std::to_string(each.size()) +
+                       " options of sources, expected none or one per source (" + std::to_string(sources) +
+                       "), with the prefixes in them");
+    }
+    return search(argument.model(), Marks{.start = start, .end = end}, options, each);
+  }
   return search(argument.model(), sources, Marks{.start = start, .end = end}, options, prefixes);
 }
 
@@ -82,7 +72,6 @@ std::vector<Hypothesis> score_from_python(const py::object& step_model, const st
 }  // namespace
 
 void bind_decode(py::module_& module) {
-  bind_options(module);
   bind_hypothesis(module);
   py::class_<PyProgramStepModel>(module, "ProgramStepModel",
                                  "The `step` function of a program with a state, which is cloned.")
@@ -95,7 +84,8 @@ void bind_decode(py::module_& module) {
            py::arg("session"), py::arg("state"), py::arg("attention") = py::none(), py::arg("head") = -1);
   module.def("search", search_from_python, py::arg("step_model"), py::arg("sources"), py::arg("start"), py::arg("end"),
              py::arg_v("options", DecodingOptions(), "DecodingOptions()"), py::arg("prefixes") = std::vector<Ids>{},
-             py::arg("deadline") = py::none(), py::arg("cancel") = py::none(),
+             py::arg("each") = std::vector<SourceOptions>{}, py::arg("deadline") = py::none(),
+             py::arg("cancel") = py::none(),
              "Greedy or beam search: for each source its hypotheses, best first.\n\n"
              "`step_model` is a ProgramStepModel or an object with step(tokens [rows, time] int64) -> logits [rows,\n"
              "time, vocabulary] float32, reorder(parents [rows] int64) and, if it has one, attention() -> [rows,\n"

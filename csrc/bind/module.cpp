@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, module) {
   pyseq::bind_program(module);
   pyseq::bind_profile(module);
   pyseq::bind_machine_limits(module);
+  pyseq::bind_decoding_options(module);
   pyseq::bind_decode(module);
   pyseq::bind_translator(module);
   pyseq::bind_generator(module);

@@ -17,10 +17,11 @@ namespace {
 std::vector<std::vector<Translation>> translate_texts(const Translator& self, const std::vector<std::string>& texts,
                                                       DecodingOptions options,
                                                       const std::vector<std::string>& target_prefixes,
+                                                      const std::vector<SourceOptions>& each,
                                                       std::optional<double> deadline, const CancelToken* cancel) {
   options.limits = make_limits(deadline, cancel);
   const py::gil_scoped_release no_gil;
-  return self.translate_batch(texts, options, target_prefixes);
+  return self.translate_batch(texts, options, target_prefixes, each);
 }
 
 Translation score_text(const Translator& self, const std::string& source, const std::string& target,
@@ -43,8 +44,9 @@ void bind_translator(py::module_& module) {
                              "Longest output in tokens unless options say otherwise.")
       .def("translate_batch", translate_texts, py::arg("texts"),
            py::arg_v("options", DecodingOptions(), "DecodingOptions()"),
-           py::arg("target_prefixes") = std::vector<std::string>{}, py::arg("deadline") = py::none(),
-           py::arg("cancel") = py::none(), "For each text its n-best translations, best first.")
+           py::arg("target_prefixes") = std::vector<std::string>{}, py::arg("each") = std::vector<SourceOptions>{},
+           py::arg("deadline") = py::none(), py::arg("cancel") = py::none(),
+           "For each text its n-best translations, best first.")
       .def("score", score_text, py::arg("source"), py::arg("target"), py::arg("length_penalty") = 0.0,
            py::arg("deadline") = py::none(), py::arg("cancel") = py::none(),
            "How likely the model finds a given translation.");

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <vector>
 
 #include "kernels/dispatch.h"
 
@@ -13,20 +12,6 @@ namespace {
 std::string expected_shape(std::int64_t rows, std::int64_t time, std::int64_t vocabulary) {
   const std::string last = vocabulary > 0 ? std::to_string(vocabulary) : "vocabulary";
   return "[" + std::to_string(rows) + ", " + std::to_string(time) + ", " + last + "]";
-}
-
-// NaN anywhere, or nothing to normalise by: a softmax of such logits would be NaN in every place.
-void check_finite(const float* logits, std::int64_t vocabulary, const std::string& where) {
-  float maximum = -std::numeric_limits<float>::infinity();
-  bool has_nan = false;
-  for (std::int64_t token = 0; token < vocabulary; ++token) {
-    has_nan |= std::isnan(logits[token]);
-    maximum = std::max(maximum, logits[token]);
-  }
-  if (has_nan) throw Error(where + ": the model gave NaN");
-  if (std::isinf(maximum)) {
-    throw Error(where + ": the model gave " + (maximum > 0 ? "an infinite logit" : "no token a probability"));
-  }
 }
 
 }  // namespace
@@ -49,15 +34,26 @@ std::int64_t check_logits(std::string_view caller, const Tensor& logits, std::in
   return shape[2];
 }
 
-void log_softmax_row(const float* logits, std::int64_t vocabulary, std::int64_t banned, const std::string& where,
-                     float* log_probs) {
-  std::vector<float> allowed;
-  if (banned != kNothingBanned) {
-    allowed.assign(logits, logits + vocabulary);
-    allowed[banned] = -std::numeric_limits<float>::infinity();
-    logits = allowed.data();
+bool has_finite_maximum(const float* logits, std::int64_t vocabulary) {
+  float maximum = -std::numeric_limits<float>::infinity();
+  bool has_nan = false;
+  for (std::int64_t token = 0; token < vocabulary; ++token) {
+    has_nan |= std::isnan(logits[token]);
+    maximum = std::max(maximum, logits[token]);
   }
-  check_finite(logits, vocabulary, where);
+  return !has_nan && std::isfinite(maximum);
+}
+
+void reject_logits(const std::string& where, const float* logits, std::int64_t vocabulary) {
+  float maximum = -std::numeric_limits<float>::infinity();
+  for (std::int64_t token = 0; token < vocabulary; ++token) {
+    if (std::isnan(logits[token])) throw Error(where + ": the model gave NaN");
+    maximum = std::max(maximum, logits[token]);
+  }
+  throw Error(where + ": the model gave " + (maximum > 0 ? "an infinite logit" : "no token a probability"));
+}
+
+void log_softmax_row(const float* logits, std::int64_t vocabulary, float* log_probs) {
   const RowwiseF32 row{.rows = 1, .columns = vocabulary, .x = logits, .y = log_probs};
   kernels().log_softmax_f32(&row);
 }

@@ -14,11 +14,18 @@ namespace pyseq {
 std::int64_t check_logits(std::string_view caller, const Tensor& logits, std::int64_t rows, std::int64_t time,
                           std::int64_t vocabulary);
 
-inline constexpr std::int64_t kNothingBanned = -1;
+/// NaN anywhere, or nothing to normalise by (no finite maximum), is an Error that begins with `where()`.
+template <typename Where>
+void check_finite(const float* logits, std::int64_t vocabulary, const Where& where);
+bool has_finite_maximum(const float* logits, std::int64_t vocabulary);
+[[noreturn]] void reject_logits(const std::string& where, const float* logits, std::int64_t vocabulary);
 
-/// log_probs[vocabulary] = log softmax of logits[vocabulary]. The token `banned` gets probability zero and the others
-/// share what it had. `where` ("search: source 3, token 5") starts the Error for NaN, or for no finite maximum.
-void log_softmax_row(const float* logits, std::int64_t vocabulary, std::int64_t banned, const std::string& where,
-                     float* log_probs);
+/// log_probs[vocabulary] = log softmax of logits[vocabulary], which has_finite_maximum.
+void log_softmax_row(const float* logits, std::int64_t vocabulary, float* log_probs);
+
+template <typename Where>
+void check_finite(const float* logits, std::int64_t vocabulary, const Where& where) {
+  if (!has_finite_maximum(logits, vocabulary)) reject_logits(where(), logits, vocabulary);
+}
 
 }  // namespace pyseq

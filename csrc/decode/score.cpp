@@ -94,7 +94,8 @@ class Scorer {
       throw IndexError(where + ": token " + std::to_string(token) + " is outside the model's vocabulary of " +
                        std::to_string(vocabulary_));
     }
-    log_softmax_row(logits, vocabulary_, kNothingBanned, where, buffer_.data());
+    check_finite(logits, vocabulary_, [&] { return where; });
+    log_softmax_row(logits, vocabulary_, buffer_.data());
     log_probs_[target].push_back(buffer_[token]);
   }
 

@@ -1,13 +1,13 @@
-// Beam search over a batch of sources: every source has a Beam, and the rows of all beams are the rows of the model.
-// A source that is done leaves the batch. Sources never look at each other, so the batch does not change a result.
+// The search of a batch of sources: the rows of all their beams are the rows of the model. A source that is done leaves
+// the batch. Sources never look at each other, so the batch does not change a result.
 #include <algorithm>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/threads.h"
-#include "decode/beam.h"
 #include "decode/log_probs.h"
+#include "decode/source_search.h"
 #include "pyseq/decode.h"
 
 namespace pyseq {
@@ -17,52 +17,76 @@ constexpr std::int64_t kDefaultMaxLength = 256;
 // Logits below which another thread is not worth waking.
 constexpr std::int64_t kLogitsPerChunk = 32768;
 
-using Prefixes = std::vector<std::vector<std::int64_t>>;
+using Ids = std::vector<std::int64_t>;
+using Sources = std::vector<SourceOptions>;
 
-void check_prefixes(const Prefixes& prefixes, std::int64_t sources, const Marks& marks,
-                    const DecodingOptions& options) {
-  if (!prefixes.empty() && static_cast<std::int64_t>(prefixes.size()) != sources) {
-    throw ValueError("search: " + std::to_string(prefixes.size()) + " prefixes, expected none or one per source (" +
-                     std::to_string(sources) + ")");
-  }
-  for (std::size_t i = 0; i < prefixes.size(); ++i) {
+void check_sources(const Sources& sources, const Marks& marks, const DecodingOptions& options) {
+  bool has_prefix = false;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
     const std::string prefix = "search: prefix " + std::to_string(i);
-    if (static_cast<std::int64_t>(prefixes[i].size()) > options.max_length) {
-      throw ValueError(prefix + " has " + std::to_string(prefixes[i].size()) + " tokens, more than max_length (" +
+    const Ids& tokens = sources[i].prefix;
+    has_prefix |= !tokens.empty();
+    if (options.prefix_bias == 0 && static_cast<std::int64_t>(tokens.size()) > options.max_length) {
+      throw ValueError(prefix + " has " + std::to_string(tokens.size()) + " tokens, more than max_length (" +
                        std::to_string(options.max_length) + ")");
     }
-    if (std::count(prefixes[i].begin(), prefixes[i].end(), marks.end) > 0) {
+    if (std::count(tokens.begin(), tokens.end(), marks.end) > 0) {
       throw ValueError(prefix + " contains the end mark (" + std::to_string(marks.end) + ")");
     }
+    if (sources[i].seed && !options.sampling) {
+      throw ValueError("search: source " + std::to_string(i) + " has a seed, expected sampling options with it");
+    }
+  }
+  if (options.prefix_bias != 0 && !has_prefix && !sources.empty()) {
+    throw ValueError("search: prefix_bias is " + std::to_string(options.prefix_bias) + ", expected a prefix with it");
   }
 }
 
-void check_vocabulary(std::int64_t vocabulary, const Marks& marks, const DecodingOptions& options,
-                      const Prefixes& prefixes) {
-  const std::string outside = ", outside the model's vocabulary of " + std::to_string(vocabulary);
-  if (marks.end < 0 || marks.end >= vocabulary) {
-    throw ValueError("search: the end mark is " + std::to_string(marks.end) + outside);
-  }
-  for (std::size_t i = 0; i < prefixes.size(); ++i) {
-    for (const std::int64_t token : prefixes[i]) {
-      if (token < 0 || token >= vocabulary) {
-        throw IndexError("search: prefix " + std::to_string(i) + " has token " + std::to_string(token) + outside);
-      }
+class TokenCheck {
+ public:
+  explicit TokenCheck(std::int64_t vocabulary) : vocabulary_(vocabulary) {}
+
+  /// `what` starts the sentence: "search: prefix 3".
+  void operator()(const std::string& what, const Ids& tokens) const {
+    for (const std::int64_t token : tokens) {
+      if (token >= 0 && token < vocabulary_) continue;
+      throw IndexError(what + " has token " + std::to_string(token) + ", outside the model's vocabulary of " +
+                       std::to_string(vocabulary_));
     }
   }
+
+ private:
+  std::int64_t vocabulary_;
+};
+
+void check_vocabulary(std::int64_t vocabulary, const Marks& marks, const DecodingOptions& options,
+                      const Sources& sources) {
+  if (marks.end < 0 || marks.end >= vocabulary) {
+    throw ValueError("search: the end mark is " + std::to_string(marks.end) + ", outside the model's vocabulary of " +
+                     std::to_string(vocabulary));
+  }
+  const TokenCheck check(vocabulary);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    check("search: prefix " + std::to_string(i), sources[i].prefix);
+    check("search: the vocabulary of source " + std::to_string(i), sources[i].vocabulary);
+  }
+  const TokenOptions& tokens = options.tokens;
+  check("search: suppress", tokens.suppress);
+  check("search: suppress_first", tokens.suppress_first);
+  check("search: vocabulary", tokens.vocabulary);
+  for (const Ids& sequence : tokens.suppress_sequences) check("search: suppress_sequences", sequence);
+  for (const auto& bias : tokens.biases) check("search: biases", {bias.first});
   options.validate(vocabulary);
 }
 
 class BatchSearch {
  public:
-  BatchSearch(StepModel& model, std::int64_t sources, const Marks& marks, const DecodingOptions& options,
-              const Prefixes& prefixes)
-      : model_(model), marks_(marks), options_(options), prefixes_(prefixes) {
-    beams_.reserve(static_cast<std::size_t>(sources));
-    for (std::int64_t source = 0; source < sources; ++source) {
-      const auto prefix = prefixes.empty() ? std::span<const std::int64_t>() : std::span(prefixes[source]);
-      beams_.emplace_back(options_, marks_, prefix, source);
-      searching_.push_back({&beams_.back(), source});
+  BatchSearch(StepModel& model, const Marks& marks, const DecodingOptions& options, const Sources& sources)
+      : model_(model), setup_(options, marks), sources_(sources) {
+    searches_.reserve(sources.size());
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      searches_.emplace_back(setup_, sources[i], static_cast<std::int64_t>(i));
+      searching_.push_back(&searches_.back());
     }
   }
   BatchSearch(const BatchSearch&) = delete;
@@ -70,40 +94,43 @@ class BatchSearch {
 
   std::vector<std::vector<Hypothesis>> run() {
     while (!searching_.empty()) {
-      options_.limits.check();
+      setup_.options.limits.check();
       step();
-      std::erase_if(searching_, [](const Searching& source) { return source.beam->rows().empty(); });
+      report();
+      std::erase_if(searching_, [](const SourceSearch* source) { return source->is_done(); });
       reorder();
     }
     std::vector<std::vector<Hypothesis>> results;
-    for (const Beam& beam : beams_) results.push_back(beam.hypotheses(attention_));
+    for (const SourceSearch& source : searches_) results.push_back(source.hypotheses(attention_));
     return results;
   }
 
  private:
-  struct Searching {
-    Beam* beam;
-    std::int64_t first_row;  // of the beam in the last step of the model
-  };
-
   void step() {
     std::vector<std::int64_t> tokens;
-    for (Searching& source : searching_) {
-      source.first_row = static_cast<std::int64_t>(tokens.size());
-      for (const Beam::Row& row : source.beam->rows()) tokens.push_back(row.token);
-    }
+    for (SourceSearch* source : searching_) source->add_tokens(tokens);
     num_rows_ = static_cast<std::int64_t>(tokens.size());
 
-    const Tensor logits = model_.step(Tensor::from<std::int64_t>({num_rows_, 1}, tokens), options_.limits);
+    const DecodingOptions& options = setup_.options;
+    const Tensor logits = model_.step(Tensor::from<std::int64_t>({num_rows_, 1}, tokens), options.limits);
     const bool first_step = vocabulary_ == 0;
     vocabulary_ = check_logits("search", logits, num_rows_, 1, vocabulary_);
-    if (first_step) check_vocabulary(vocabulary_, marks_, options_, prefixes_);
-    if (options_.return_attention) keep_attention(first_step);
-    advance_beams(logits.data<float>());
+    if (first_step) check_vocabulary(vocabulary_, setup_.marks, options, sources_);
+    StepAnswer answer{logits.data<float>(), vocabulary_, nullptr, 0};
+    if (options.return_attention || setup_.score.needs_coverage()) keep_attention(first_step);
+    if (!attention_.empty()) {
+      answer.attention = attention_.back().data<float>();
+      answer.positions = positions_;
+    }
+    advance(answer);
   }
 
   void keep_attention(bool first_step) {
     const Tensor attention = model_.attention();
+    if (!attention.defined() && setup_.score.needs_coverage()) {
+      throw ValueError("search: coverage_penalty is " + std::to_string(setup_.options.coverage_penalty) +
+                       ", expected 0 with a model that gives no attention");
+    }
     if (!attention.defined() && attention_.empty()) return;
     if (first_step && attention.rank() == 3) positions_ = attention.size(2);
     if (attention.shape() != Shape{num_rows_, 1, positions_}) {
@@ -118,39 +145,46 @@ class BatchSearch {
     attention_.push_back(attention.copy().reshaped({num_rows_, positions_}));
   }
 
-  void advance_beams(const float* logits) {
+  void advance(const StepAnswer& answer) {
     const auto sources = static_cast<std::int64_t>(searching_.size());
     const std::int64_t grain = std::max<std::int64_t>(1, kLogitsPerChunk * sources / (num_rows_ * vocabulary_));
     parallel_for(sources, grain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t first_row = searching_[i].first_row;
-        searching_[i].beam->advance(logits + first_row * vocabulary_, vocabulary_, first_row);
-      }
+      for (std::int64_t i = begin; i < end; ++i) searching_[static_cast<std::size_t>(i)]->advance(answer);
     });
+  }
+
+  // Tells those who look on, and does what they want.
+  void report() {
+    const DecodingOptions& options = setup_.options;
+    if (options.observer != nullptr) {
+      for (const SourceSearch* source : searching_) source->report(*options.observer);
+    }
+    if (!options.on_step) return;
+    bool stop_all = false;
+    for (SourceSearch* source : searching_) {
+      const Verdict verdict = options.on_step(source->progress());
+      if (verdict == Verdict::stop_source) source->stop();
+      stop_all |= verdict == Verdict::stop_all;
+    }
+    if (!stop_all) return;
+    for (SourceSearch* source : searching_) source->stop();
   }
 
   // Brings the model's rows into the order of the beams' rows.
   void reorder() {
     std::vector<std::int64_t> parents;
-    bool moved = false;
-    for (const Searching& source : searching_) {
-      for (const Beam::Row& row : source.beam->rows()) {
-        const std::int64_t parent = source.first_row + row.parent;
-        moved |= parent != static_cast<std::int64_t>(parents.size());
-        parents.push_back(parent);
-      }
-    }
-    moved |= static_cast<std::int64_t>(parents.size()) != num_rows_;
+    for (const SourceSearch* source : searching_) source->add_parents(parents);
+    bool moved = static_cast<std::int64_t>(parents.size()) != num_rows_;
+    for (std::size_t i = 0; i < parents.size(); ++i) moved |= parents[i] != static_cast<std::int64_t>(i);
     if (moved && !parents.empty()) model_.reorder(parents);
   }
 
   StepModel& model_;
-  const Marks marks_;
-  const DecodingOptions options_;
-  const Prefixes& prefixes_;
-  std::vector<Beam> beams_;           // one per source
-  std::vector<Searching> searching_;  // those that are not done
-  std::vector<Tensor> attention_;     // one per step: [rows, source positions]
+  const SearchSetup setup_;
+  const Sources& sources_;
+  std::vector<SourceSearch> searches_;    // one per source
+  std::vector<SourceSearch*> searching_;  // those that are not done
+  std::vector<Tensor> attention_;         // one per step: [rows, source positions]
   std::int64_t positions_ = 0;
   std::int64_t num_rows_ = 0;  // of the last step
   std::int64_t vocabulary_ = 0;
@@ -158,14 +192,25 @@ class BatchSearch {
 
 }  // namespace
 
-std::vector<std::vector<Hypothesis>> search(StepModel& model, std::int64_t sources, const Marks& marks,
-                                            const DecodingOptions& options, const Prefixes& prefixes) {
-  if (sources < 0) throw ValueError("search: sources is " + std::to_string(sources) + ", expected 0 or more");
+std::vector<std::vector<Hypothesis>> search(StepModel& model, const Marks& marks, const DecodingOptions& options,
+                                            const std::vector<SourceOptions>& sources) {
   DecodingOptions complete = options;
   if (complete.max_length == 0) complete.max_length = std::max(kDefaultMaxLength, complete.min_length);
   complete.validate();
-  check_prefixes(prefixes, sources, marks, complete);
-  return BatchSearch(model, sources, marks, complete, prefixes).run();
+  check_sources(sources, marks, complete);
+  return BatchSearch(model, marks, complete, sources).run();
+}
+
+std::vector<std::vector<Hypothesis>> search(StepModel& model, std::int64_t sources, const Marks& marks,
+                                            const DecodingOptions& options, const std::vector<Ids>& prefixes) {
+  if (sources < 0) throw ValueError("search: sources is " + std::to_string(sources) + ", expected 0 or more");
+  if (!prefixes.empty() && static_cast<std::int64_t>(prefixes.size()) != sources) {
+    throw ValueError("search: " + std::to_string(prefixes.size()) + " prefixes, expected none or one per source (" +
+                     std::to_string(sources) + ")");
+  }
+  Sources each(static_cast<std::size_t>(sources));
+  for (std::size_t i = 0; i < prefixes.size(); ++i) each[i].prefix = prefixes[i];
+  return search(model, marks, options, each);
 }
 
 }  // namespace pyseq

@@ -3,10 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
-
-#include "pyseq/decode.h"
 
 namespace pyseq {
 
@@ -15,20 +12,20 @@ class TokenTree {
   using Node = std::int64_t;
   static constexpr Node kRoot = -1;
 
-  /// `row` is the row of the model that predicted the token.
-  Node extend(Node parent, std::int64_t token, float log_prob, std::int64_t row);
-
-  /// The path from the root to `node` without its score. `attention` has what every step so far attended to,
-  /// [rows, source positions] each, or is empty.
-  Hypothesis hypothesis(Node node, std::int64_t end_mark, std::span<const Tensor> attention) const;
-
- private:
   struct Entry {
     Node parent;
     std::int64_t token;
-    std::int64_t row;
+    std::int64_t row;  // of the model, which predicted the token
     float log_prob;
   };
+
+  Node extend(const Entry& entry);
+  /// From the first token to `node`.
+  std::vector<Entry> path(Node node) const;
+  /// The same, tokens alone, into a vector that is used again.
+  void tokens(Node node, std::vector<std::int64_t>& result) const;
+
+ private:
   std::vector<Entry> entries_;
 };
 

@@ -22,6 +22,11 @@ constexpr const char* kKind = "translator";
 constexpr std::int64_t kMaxSources = 64;
 constexpr std::int64_t kMaxRows = 512;
 
+std::int64_t rows_per_source(const DecodingOptions& options) {
+  const bool independent = options.alternatives || options.sampling;
+  return std::int64_t{options.beam_size} * (independent ? options.n_best : 1);
+}
+
 // Runs `encode` on a batch of sources, padded to the longest: the state that `step` starts from.
 State encode(Session& session, std::span<const Ids* const> sources, const RunLimits& limits) {
   const TokenBatch batch = token_batch(sources);
@@ -82,16 +87,14 @@ Translator::Translator(std::shared_ptr<const Program> program)
   max_length_ = task.max_length;
 }
 
-std::vector<std::vector<Translation>> Translator::translate_batch(
-    const std::vector<std::string>& texts, const DecodingOptions& options,
-    const std::vector<std::string>& target_prefixes) const {
+std::vector<std::vector<Translation>> Translator::translate_batch(const std::vector<std::string>& texts,
+                                                                  const DecodingOptions& options,
+                                                                  const std::vector<std::string>& target_prefixes,
+                                                                  const std::vector<SourceOptions>& each) const {
   DecodingOptions complete = options;
   if (complete.max_length == 0) complete.max_length = std::max(max_length_, complete.min_length);
   complete.validate(target_->size());
-  if (!target_prefixes.empty() && target_prefixes.size() != texts.size()) {
-    throw ValueError("translate: " + std::to_string(target_prefixes.size()) +
-                     " target prefixes, expected none or one per text (" + std::to_string(texts.size()) + ")");
-  }
+  const std::vector<SourceOptions> all_options = source_options(texts.size(), target_prefixes, each);
 
   std::vector<std::vector<Translation>> results(texts.size());
   std::vector<Ids> sources(texts.size());
@@ -108,23 +111,17 @@ std::vector<std::vector<Translation>> Translator::translate_batch(
                    [&](std::size_t a, std::size_t b) { return sources[a].size() > sources[b].size(); });
 
   SessionPool::Lease lease(*sessions_);
-  Session& session = *lease;
   const auto batch_size =
-      static_cast<std::size_t>(std::clamp<std::int64_t>(kMaxRows / complete.beam_size, 1, kMaxSources));
+      static_cast<std::size_t>(std::clamp<std::int64_t>(kMaxRows / rows_per_source(complete), 1, kMaxSources));
   for (std::size_t begin = 0; begin < order.size(); begin += batch_size) {
     const auto batch = std::span(order).subspan(begin, std::min(batch_size, order.size() - begin));
     std::vector<const Ids*> batch_sources;
-    std::vector<Ids> prefixes;
+    std::vector<SourceOptions> batch_options;
     for (const std::size_t i : batch) {
       batch_sources.push_back(&sources[i]);
-      if (!target_prefixes.empty()) prefixes.push_back(target_->encode(target_prefixes[i]));
+      batch_options.push_back(all_options[i]);
     }
-    std::vector<std::vector<Hypothesis>> found;
-    with_team([&] {  // the workers stay awake from step to step
-      ProgramStepModel model(session, encode(session, batch_sources, complete.limits),
-                             complete.return_attention ? attention_ : std::nullopt);
-      found = search(model, static_cast<std::int64_t>(batch.size()), marks_, complete, prefixes);
-    });
+    std::vector<std::vector<Hypothesis>> found = search_batch(*lease, batch_sources, complete, batch_options);
     for (std::size_t row = 0; row < batch.size(); ++row) {
       const auto source_length = static_cast<std::int64_t>(batch_sources[row]->size());
       for (Hypothesis& hypothesis : found[row]) {
@@ -133,6 +130,41 @@ std::vector<std::vector<Translation>> Translator::translate_batch(
     }
   }
   return results;
+}
+
+std::vector<SourceOptions> Translator::source_options(std::size_t texts,
+                                                      const std::vector<std::string>& target_prefixes,
+                                                      const std::vector<SourceOptions>& each) const {
+  const auto check_count = [&](std::size_t count, const char* what) {
+    if (count == 0 || count == texts) return;
+    throw ValueError("translate: " + std::to_string(count) + " " + what + ", expected none or one per text (" +
+                     std::to_string(texts) + ")");
+  };
+  check_count(target_prefixes.size(), "target prefixes");
+  check_count(each.size(), "source options");
+  std::vector<SourceOptions> result = each;
+  result.resize(texts);
+  for (std::size_t i = 0; i < texts; ++i) {
+    // What is drawn for a text does not depend on how texts are put into batches.
+    if (!result[i].stream && !result[i].seed) result[i].stream = i;
+    if (target_prefixes.empty() || target_prefixes[i].empty()) continue;
+    if (!result[i].prefix.empty()) throw ValueError("translate: text " + std::to_string(i) + " has two prefixes");
+    result[i].prefix = target_->encode(target_prefixes[i]);
+  }
+  return result;
+}
+
+std::vector<std::vector<Hypothesis>> Translator::search_batch(Session& session, std::span<const Ids* const> sources,
+                                                              const DecodingOptions& options,
+                                                              const std::vector<SourceOptions>& each) const {
+  const bool needs_attention = options.return_attention || options.coverage_penalty != 0;
+  std::vector<std::vector<Hypothesis>> found;
+  with_team([&] {  // the workers stay awake from step to step
+    ProgramStepModel model(session, encode(session, sources, options.limits),
+                           needs_attention ? attention_ : std::nullopt);
+    found = search(model, marks_, options, each);
+  });
+  return found;
 }
 
 Translation Translator::translate(std::string_view text, const DecodingOptions& options) const {

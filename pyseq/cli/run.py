@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import pyseq
+from pyseq import ArgumentError
+from pyseq.search_options import EARLY_EXITS
 from pyseq.tasks import Classifier, Generator
 
 if TYPE_CHECKING:
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
 
 BATCH = 32  # lines translated at once when they come from a file; a terminal gets its answer line by line
 
+GENERATOR_OPTIONS = ("max_length", "temperature", "top_k", "top_p", "min_p", "seed")
+
 
 def run(
+    context: typer.Context,
     model: Annotated[
         Path, typer.Argument(help="A program file (.safetensors), a model folder, or a model of the package: dates.")
     ],
@@ -28,11 +33,26 @@ def run(
     beam_size: Annotated[int, typer.Option(min=1, help="Hypotheses kept at each step; 1 is greedy.")] = 1,
     n_best: Annotated[int, typer.Option(min=1, help="Hypotheses printed per text, best first.")] = 1,
     length_penalty: Annotated[float, typer.Option(help="Divide scores by length ** this.")] = 0.0,
+    length_normalization: Annotated[str, typer.Option(help="power, or gnmt: ((5 + length) / 6) ** penalty.")] = "power",
+    coverage_penalty: Annotated[float, typer.Option(help="Punish source positions left without attention.")] = 0.0,
+    early_exit: Annotated[str, typer.Option(help=f"When to stop: {', '.join(EARLY_EXITS)}.")] = "automatic",
+    patience: Annotated[float, typer.Option(help="Stop after beam size times this finished hypotheses.")] = 1.0,
+    min_length: Annotated[int, typer.Option(min=0, help="Shortest output in tokens.")] = 0,
     max_length: Annotated[int, typer.Option(min=0, help="Longest output in tokens; 0: the model's own.")] = 0,
-    temperature: Annotated[float, typer.Option(min=0, help="Of a language model: 0 takes the likeliest tokens.")] = 1.0,
-    top_k: Annotated[int, typer.Option(min=0, help="Of a language model: only the k likeliest tokens; 0: all.")] = 0,
-    top_p: Annotated[float, typer.Option(help="Of a language model: only the likeliest, up to this share.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of a language model: the same seed writes the same text.")] = 0,
+    repetition_penalty: Annotated[float, typer.Option(help="Above 1 makes tokens that were there less likely.")] = 1.0,
+    no_repeat_ngram_size: Annotated[int, typer.Option(min=0, help="No n tokens in a row come twice.")] = 0,
+    suppress: Annotated[list[str] | None, typer.Option(help="A token that never comes; may be repeated.")] = None,
+    groups: Annotated[int, typer.Option(min=1, help="Groups of a diverse beam search.")] = 1,
+    diversity_penalty: Annotated[float, typer.Option(min=0, help="How much groups avoid each other's tokens.")] = 0.0,
+    target_prefix: Annotated[str, typer.Option(help="What translations begin with.")] = "",
+    prefix_bias: Annotated[float, typer.Option(help="Above 0, below 1: favour the prefix, do not force it.")] = 0.0,
+    alternatives: Annotated[bool, typer.Option(help="The n best tokens after the prefix, each gone on with.")] = False,
+    sample: Annotated[bool, typer.Option(help="Draw translations instead of searching for them.")] = False,
+    temperature: Annotated[float, typer.Option(min=0, help="Of draws: 0 takes the likeliest tokens.")] = 1.0,
+    top_k: Annotated[int, typer.Option(min=0, help="Of draws: only the k likeliest tokens; 0: all.")] = 0,
+    top_p: Annotated[float, typer.Option(help="Of draws: only the likeliest, up to this share.")] = 1.0,
+    min_p: Annotated[float, typer.Option(help="Of draws: only those with this share of the largest.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of draws: the same seed gives the same text.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, with scores.")] = False,
     dtype: Annotated[
         str | None, typer.Option(help="Storage type of the weights: float32, bfloat16 or int8 (default: as stored).")
@@ -48,24 +68,42 @@ def run(
     loaded = pyseq.load(model, dtype=dtype, cache_dtype=cache_dtype)
     lines = iter(texts) if texts else standard_input()
     batch_size = 1 if not texts and sys.stdin.isatty() else BATCH
+    options = given_options(context)
     if isinstance(loaded, Generator):
-        sampling = {"max_length": max_length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+        refuse_others(options, GENERATOR_OPTIONS, "a language model")
         for number, text in enumerate(lines):
-            write_on(loaded, text, stream=number, **sampling)
+            write_on(loaded, text, stream=number, **options)
     elif isinstance(loaded, Classifier):
+        refuse_others(options, (), "a classifier")
         for batch in batches(lines, batch_size):
             for found in loaded.classify_batch(batch):
                 print(f"{found.label}\t{found.probability:.4f}", flush=True)
     else:
-        options: dict[str, Any] = {
-            "beam_size": beam_size,
-            "n_best": n_best,
-            "length_penalty": length_penalty,
-            "max_length": max_length,
-        }
-        for batch in batches(lines, batch_size):
-            for text, hypotheses in zip(batch, loaded.translate_batch(batch, **options), strict=True):
+        prefix = options.pop("target_prefix", None)
+        for number, batch in enumerate(batches(lines, batch_size)):
+            if sample:  # every line draws on its own, however lines are batched
+                options["seed"] = [(seed << 32) % 2**64 + number * batch_size + line for line in range(len(batch))]
+            prefixes = [prefix] * len(batch) if prefix else []
+            translations = loaded.translate_batch(batch, target_prefixes=prefixes, **options)
+            for text, hypotheses in zip(batch, translations, strict=True):
                 print(as_object(text, hypotheses) if as_json else as_lines(hypotheses), flush=True)
+
+
+def given_options(context: typer.Context) -> dict[str, Any]:
+    """What the command line says about search and sampling, without defaults."""
+    general = ("model", "texts", "as_json", "dtype", "cache_dtype", "threads")
+    return {
+        name: value
+        for name, value in context.params.items()
+        if name not in general and getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT"
+    }
+
+
+def refuse_others(options: dict[str, Any], known: Sequence[str], kind: str) -> None:
+    """An error for the first option that this kind of model does not have."""
+    for name in options:
+        if name not in known:
+            raise ArgumentError(f"run: --{name.replace('_', '-')} does not go with {kind}")
 
 
 def write_on(generator: Generator, text: str, **options: Any) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyseq import _core
+from pyseq._core import ArgumentError
 from pyseq.program import Program
+from pyseq.search_options import SearchOptions, SearchPlan
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Array = NDArray[Any]
 
@@ -25,8 +30,9 @@ class Hypothesis:
     ids: list[int]  # without start and end marks
     score: float  # log probability / length ** length_penalty, the end mark counted in the length
     token_log_probs: list[float]  # one per token, and one for the end mark when finished
-    finished: bool  # False: cut at max_length
+    finished: bool  # False: cut at max_length, or stopped
     attention: Array | None = None  # [tokens, source tokens], when asked for and known to the model
+    top_tokens: list[list[tuple[str, float]]] | None = None  # the likeliest (token, log probability), if asked for
 
 
 class Translator:
@@ -44,6 +50,7 @@ class Translator:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._core = _core.Translator(program.core)
+        self._target = program.vocabulary(program.task["target_vocabulary"])
 
     def translate(self, text: str, *, target_prefix: str = "", **options: Any) -> Hypothesis:
         """The best translation of one text that begins with target_prefix; other options as for `translate_batch`."""
@@ -53,31 +60,19 @@ class Translator:
         self,
         texts: Sequence[str],
         *,
-        beam_size: int = 1,
-        n_best: int = 1,
-        length_penalty: float = 0.0,
-        patience: float = 1.0,
-        min_length: int = 0,
-        max_length: int = 0,
-        return_attention: bool = False,
         target_prefixes: Sequence[str] = (),
         deadline: float | None = None,
         cancel: _core.CancelToken | None = None,
+        **options: Unpack[SearchOptions],
     ) -> list[list[Hypothesis]]:
         """Translate texts.
 
         Args:
             texts: the sources.
-            beam_size: hypotheses kept at each step; 1 is greedy search.
-            n_best: hypotheses per text, at most beam_size.
-            length_penalty: scores are log probabilities divided by length ** length_penalty, the end mark counted.
-            patience: with a length penalty, stop after round(beam_size · patience) finished hypotheses.
-            min_length: tokens before the end mark is allowed.
-            max_length: tokens before a hypothesis is cut; 0 for the model's own limit.
-            return_attention: give attention too, where the model knows it.
             target_prefixes: per text what its translations begin with; () for nothing.
             deadline: seconds after which the call gives up.
             cancel: a token that makes the call stop.
+            options: see `pyseq.search_options.SearchOptions`; tokens are ids or texts of the target vocabulary.
 
         Returns:
             per text its hypotheses, best first.
@@ -86,17 +81,10 @@ class Translator:
             ArgumentError: an impossible option. OutOfRangeError: a character that the model does not know and that it
                 has no unknown token for. DeadlineError, CancelledError.
         """
-        options = _core.DecodingOptions(
-            beam_size=beam_size,
-            n_best=n_best,
-            length_penalty=length_penalty,
-            patience=patience,
-            min_length=min_length,
-            max_length=max_length,
-            return_attention=return_attention,
-        )
-        found = self._core.translate_batch(list(texts), options, list(target_prefixes), deadline, cancel)
-        return [[_hypothesis(translation) for translation in translations] for translations in found]
+        plan = SearchPlan(options, self._token_id)
+        each = plan.sources(len(texts))
+        found = self._core.translate_batch(list(texts), plan.core, list(target_prefixes), each, deadline, cancel)
+        return [[self._hypothesis(translation) for translation in translations] for translations in found]
 
     def score(
         self,
@@ -119,20 +107,27 @@ class Translator:
         Raises:
             ArgumentError: an empty source. OutOfRangeError: a character that the model does not know.
         """
-        return _hypothesis(self._core.score(source, target, length_penalty, deadline, cancel))
+        return self._hypothesis(self._core.score(source, target, length_penalty, deadline, cancel))
 
     def save(self, file: str | PathLike[str]) -> None:
         """Write the program file: what `pyseq.load` and C++ open."""
         self.program.save(file)
 
+    def _token_id(self, token: str) -> int:
+        found = self._target.find(token)
+        if found is None:
+            raise ArgumentError(f"translate: {token!r} is not a token of the target vocabulary")
+        return found
 
-def _hypothesis(found: _core.Translation) -> Hypothesis:
-    return Hypothesis(
-        text=found.text,
-        tokens=list(found.tokens),
-        ids=list(found.ids),
-        score=found.score,
-        token_log_probs=list(found.token_log_probs),
-        finished=found.finished,
-        attention=None if found.attention is None else np.asarray(found.attention),
-    )
+    def _hypothesis(self, found: _core.Translation) -> Hypothesis:
+        top_tokens = [[(self._target.token(id), log_prob) for id, log_prob in place] for place in found.top_tokens]
+        return Hypothesis(
+            text=found.text,
+            tokens=list(found.tokens),
+            ids=list(found.ids),
+            score=found.score,
+            token_log_probs=list(found.token_log_probs),
+            finished=found.finished,
+            attention=None if found.attention is None else np.asarray(found.attention),
+            top_tokens=top_tokens or None,
+        )

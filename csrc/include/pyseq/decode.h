@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "pyseq/decoding_options.h"
 #include "pyseq/program.h"
-#include "pyseq/runtime.h"
 #include "pyseq/tensor.h"
 
 namespace pyseq {
@@ -26,35 +26,31 @@ class StepModel {
   virtual Tensor attention() const { return {}; }
 };
 
-struct DecodingOptions {
-  int beam_size = 1;            // 1: greedy
-  int n_best = 1;               // hypotheses returned, at most beam_size (and beam_size * patience)
-  double length_penalty = 0.0;  // score = log probability / length ** length_penalty, the end mark counted
-  double patience = 1.0;        // with a length penalty: stop after round(beam_size * patience) finished hypotheses
-  std::int64_t min_length = 0;  // tokens before the end mark is allowed (forced prefix counted)
-  std::int64_t max_length = 0;  // tokens before a hypothesis is cut; 0: the model's own default, or 256
-  bool return_attention = false;
-  RunLimits limits;
-
-  void validate(std::int64_t vocabulary_size = 0) const;  // ValueError; 0: the vocabulary is not known yet
-};
-
 struct Marks {
   std::int64_t start = 0;  // fed first, not part of a hypothesis
   std::int64_t end = 0;    // closes a hypothesis; counted in its length, not part of its ids
 };
 
-struct Hypothesis {
-  std::vector<std::int64_t> ids;       // without start and end marks
-  double score = 0;                    // see DecodingOptions::length_penalty
-  std::vector<float> token_log_probs;  // one per id, and one for the end mark when `finished`
-  bool finished = false;               // false: cut at max_length
-  Tensor attention;                    // [ids.size(), source positions] when asked for and known
+struct TokenChoice {
+  std::int64_t token = 0;
+  float log_prob = 0;
 };
 
-/// For each row of the model (one row per source when called), its hypotheses, best first. `prefixes` is empty or has a
-/// forced target prefix per source; forced tokens are part of ids, with their log probabilities. csrc/decode/beam.h
-/// states the rules.
+struct Hypothesis {
+  std::vector<std::int64_t> ids;                     // without start and end marks
+  double score = 0;                                  // see DecodingOptions::length_penalty
+  std::vector<float> token_log_probs;                // one per id, and one for the end mark when `finished`
+  bool finished = false;                             // false: cut at max_length, or stopped
+  Tensor attention;                                  // [ids.size(), source positions] when asked for and known
+  std::vector<std::vector<TokenChoice>> top_tokens;  // as token_log_probs, when asked for: the likeliest tokens there
+};
+
+/// For each row of the model (one row per source when called), its hypotheses, best first. csrc/decode/beam.h states
+/// the rules.
+std::vector<std::vector<Hypothesis>> search(StepModel& model, const Marks& marks, const DecodingOptions& options,
+                                            const std::vector<SourceOptions>& sources);
+
+/// The same for sources that differ in nothing, or in a forced target prefix each.
 std::vector<std::vector<Hypothesis>> search(StepModel& model, std::int64_t sources, const Marks& marks,
                                             const DecodingOptions& options,
                                             const std::vector<std::vector<std::int64_t>>& prefixes = {});

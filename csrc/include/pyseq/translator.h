@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,10 +27,12 @@ class Translator {
   explicit Translator(std::shared_ptr<const Program> program);
 
   /// For each text its n-best translations, best first. Texts are batched; the result does not depend on the batching.
-  /// A text without any unit gives n_best empty translations of score 0.
+  /// A text without any unit gives n_best empty translations of score 0. `each` is empty or has what differs from text
+  /// to text; prefixes stand there or in `target_prefixes`.
   std::vector<std::vector<Translation>> translate_batch(const std::vector<std::string>& texts,
                                                         const DecodingOptions& options = {},
-                                                        const std::vector<std::string>& target_prefixes = {}) const;
+                                                        const std::vector<std::string>& target_prefixes = {},
+                                                        const std::vector<SourceOptions>& each = {}) const;
   Translation translate(std::string_view text, const DecodingOptions& options = {}) const;
   /// How likely the model finds a given translation. ValueError: the source is empty.
   Translation score(std::string_view source, std::string_view target, double length_penalty = 0.0,
@@ -43,6 +46,13 @@ class Translator {
  private:
   /// Ids with the suffix of the model; nothing for a text without any unit.
   std::vector<std::int64_t> encode_source(std::string_view text) const;
+  /// One per text: `each`, with the prefixes.
+  std::vector<SourceOptions> source_options(std::size_t texts, const std::vector<std::string>& target_prefixes,
+                                            const std::vector<SourceOptions>& each) const;
+  std::vector<std::vector<Hypothesis>> search_batch(Session& session,
+                                                    std::span<const std::vector<std::int64_t>* const> sources,
+                                                    const DecodingOptions& options,
+                                                    const std::vector<SourceOptions>& each) const;
 
   std::shared_ptr<const Program> program_;
   std::shared_ptr<SessionPool> sessions_;

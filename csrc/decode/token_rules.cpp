@@ -1,0 +1,79 @@
+#include "decode/token_rules.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace pyseq {
+namespace {
+
+constexpr float kNever = -std::numeric_limits<float>::infinity();
+
+}  // namespace
+
+TokenRules::TokenRules(const DecodingOptions& options, const Marks& marks)
+    : tokens_(options.tokens), min_length_(options.min_length), end_(marks.end) {
+  always_ = !tokens_.biases.empty() || tokens_.repetition_penalty != 1.0 || tokens_.no_repeat_ngram > 0 ||
+            !tokens_.suppress.empty() || !tokens_.suppress_sequences.empty() || !tokens_.vocabulary.empty();
+}
+
+bool TokenRules::concern(std::int64_t length, const Position& position) const {
+  return always_ || position.bans_end || length < min_length_ || !position.vocabulary.empty() ||
+         (position.is_first && !tokens_.suppress_first.empty());
+}
+
+void TokenRules::apply(const Position& position, std::span<float> logits) const {
+  for (const auto& [token, bias] : tokens_.biases) logits[token] += static_cast<float>(bias);
+  penalise_repetition(position.history, logits);
+  forbid_repeated_ngrams(position.history, logits);
+  forbid_sequences(position.history, logits);
+  for (const std::int64_t token : tokens_.suppress) logits[token] = kNever;
+  if (position.is_first) {
+    for (const std::int64_t token : tokens_.suppress_first) logits[token] = kNever;
+  }
+  restrict(tokens_.vocabulary, logits);
+  restrict(position.vocabulary, logits);
+  if (position.bans_end || static_cast<std::int64_t>(position.history.size()) < min_length_) logits[end_] = kNever;
+}
+
+void TokenRules::penalise_repetition(std::span<const std::int64_t> history, std::span<float> logits) const {
+  if (tokens_.repetition_penalty == 1.0) return;
+  const auto penalty = static_cast<float>(tokens_.repetition_penalty);
+  std::vector<std::int64_t> distinct(history.begin(), history.end());
+  std::sort(distinct.begin(), distinct.end());
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+  for (const std::int64_t token : distinct) {
+    logits[token] = logits[token] > 0 ? logits[token] / penalty : logits[token] * penalty;
+  }
+}
+
+void TokenRules::forbid_repeated_ngrams(std::span<const std::int64_t> history, std::span<float> logits) const {
+  const auto n = static_cast<std::size_t>(tokens_.no_repeat_ngram);
+  if (n == 0 || history.size() < n) return;
+  const auto last = history.last(n - 1);  // what the next token would complete to an n-gram
+  for (std::size_t begin = 0; begin + n <= history.size(); ++begin) {
+    if (std::equal(last.begin(), last.end(), history.begin() + static_cast<std::ptrdiff_t>(begin))) {
+      logits[history[begin + n - 1]] = kNever;
+    }
+  }
+}
+
+void TokenRules::forbid_sequences(std::span<const std::int64_t> history, std::span<float> logits) const {
+  for (const std::vector<std::int64_t>& sequence : tokens_.suppress_sequences) {
+    const std::size_t before = sequence.size() - 1;
+    if (history.size() < before) continue;
+    const auto last = history.last(before);
+    if (std::equal(last.begin(), last.end(), sequence.begin())) logits[sequence.back()] = kNever;
+  }
+}
+
+void TokenRules::restrict(std::span<const std::int64_t> allowed, std::span<float> logits) const {
+  if (allowed.empty()) return;
+  std::vector<float> kept;
+  for (const std::int64_t token : allowed) kept.push_back(logits[token]);
+  const float end = logits[end_];
+  std::fill(logits.begin(), logits.end(), kNever);
+  logits[end_] = end;
+  for (std::size_t i = 0; i < allowed.size(); ++i) logits[allowed[i]] = kept[i];
+}
+
+}  // namespace pyseq

@@ -661,7 +661,7 @@ class SearchProgress:
     @property
     def alive(self) -> list[LiveHypothesis]:
         """
-        Hypotheses that go on, likeliest first.
+        Hypotheses that go on.
         """
     @property
     def done(self) -> bool:

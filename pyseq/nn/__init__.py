@@ -48,7 +48,7 @@ Many to many, of another length: an encoder's state starts a decoder (translatio
 (2, 4, 10)
 """
 
-from pyseq.nn.activation import GELU, ReLU, Sigmoid, Tanh
+from pyseq.nn.activation import GELU, ReLU, Sigmoid, SiLU, Tanh
 from pyseq.nn.additive_attention import AdditiveAttention
 from pyseq.nn.attention import MultiHeadAttention
 from pyseq.nn.batch_norm import BatchNorm1d, BatchNorm2d
@@ -62,9 +62,15 @@ from pyseq.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, CTCLoss, HingeLos
 from pyseq.nn.module import Module
 from pyseq.nn.normalization import LayerNorm, RMSNorm
 from pyseq.nn.pooling import MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d
-from pyseq.nn.positions import LearnedPositions, SinusoidalPositions
+from pyseq.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions, alibi_slopes
 from pyseq.nn.recurrent import GRU, LSTM, RNN
-from pyseq.nn.transformer import FeedForward, TransformerDecoderLayer, TransformerEncoderLayer
+from pyseq.nn.transformer import (
+    FeedForward,
+    GatedFeedForward,
+    TransformerDecoderLayer,
+    TransformerEncoderLayer,
+    TransformerVariants,
+)
 from pyseq.tensor import Buffer, Parameter
 
 __all__ = [
@@ -85,6 +91,7 @@ __all__ = [
     "Embedding",
     "FeedForward",
     "GRUCell",
+    "GatedFeedForward",
     "HingeLoss",
     "KLDivLoss",
     "LSTMCell",
@@ -103,10 +110,14 @@ __all__ = [
     "RMSNorm",
     "RNNCell",
     "ReLU",
+    "RotaryPositions",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "SinusoidalPositions",
     "Tanh",
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",
+    "TransformerVariants",
+    "alibi_slopes",
 ]

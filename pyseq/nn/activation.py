@@ -44,3 +44,11 @@ class GELU(Module):
     def forward(self, x: Tensor) -> Tensor:
         """X [...] -> y [...]."""
         return ops.gelu(x, self.approximate)
+
+
+class SiLU(Module):
+    """y = x / (1 + e⁻ˣ), also called swish."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X [...] -> y [...]."""
+        return ops.silu(x)

@@ -1,0 +1,206 @@
+"""BERT: a bidirectional Transformer encoder, and what is put on top of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyseq import nn, ops
+from pyseq.tensor import Buffer, Tensor
+
+NO_SEGMENTS = 0
+
+
+@dataclass(frozen=True)
+class BertOptions:
+    """Sizes and variants of a `Bert`."""
+
+    vocabulary: int
+    width: int = 768
+    num_heads: int = 12
+    num_layers: int = 12
+    feed_forward: int = 3072
+    activation: str = "gelu"
+    epsilon: float = 1e-12  # of the layer norms
+    positions: int = 512  # rows of the table of positions
+    position_start: int = 0  # its row of the first position: 2 in RoBERTa
+    segments: int = 2  # kinds of segments ("token types"); NO_SEGMENTS for none
+    dropout: float = 0.0  # while training
+
+
+class Bert(nn.Module):
+    """Encoder of whole texts: every token sees all others.
+
+    x = norm(embedding + position + segment), then post-norm encoder layers.
+
+    Args:
+        options: sizes and variants.
+
+    Source:
+        Devlin et al., "BERT: Pre-training of deep bidirectional transformers" (2019).
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq.models import Bert, BertOptions
+        >>> model = Bert(BertOptions(10, width=8, num_heads=2, num_layers=1, feed_forward=16, positions=6))
+        >>> model(np.array([[1, 2, 3], [4, 5, 0]]), np.array([3, 2])).shape
+        (2, 3, 8)
+    """
+
+    def __init__(self, options: BertOptions) -> None:
+        self.options = options
+        self.embedding = nn.Embedding(options.vocabulary, options.width)
+        self.positions = nn.LearnedPositions(options.positions, options.width, options.position_start)
+        has_segments = options.segments != NO_SEGMENTS
+        self.segments = nn.Embedding(options.segments, options.width) if has_segments else None
+        self.embedding_norm = nn.LayerNorm(options.width, options.epsilon)
+        self.dropout = nn.Dropout(options.dropout)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                options.width,
+                options.num_heads,
+                options.feed_forward,
+                options.activation,
+                epsilon=options.epsilon,
+                dropout=options.dropout,
+            )
+            for _ in range(options.num_layers)
+        )
+
+    def forward(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None) -> Tensor:
+        """Vectors of all tokens.
+
+        Args:
+            tokens: [batch, time] int64.
+            lengths: [batch] int64, valid tokens.
+            segments: [batch, time] int64, the segment of each token; None: all are of segment 0.
+
+        Returns:
+            y [batch, time, width].
+        """
+        x: Tensor = self.positions(self.embedding(tokens))
+        if self.segments is not None:
+            first = ops.mean(ops.slice(self.segments.weight, axis=0, begin=0, end=1), axis=0)  # [width]
+            x = x + (first if segments is None else self.segments(segments))
+        x = self.dropout(self.embedding_norm(x))
+        for layer in self.layers:
+            x = layer(x, lengths)
+        return x
+
+
+def first_position(x: Tensor) -> Tensor:
+    """X [batch, time, width] -> [batch, width]."""
+    return ops.mean(ops.slice(x, axis=1, begin=0, end=1), axis=1)
+
+
+class BertEmbedder(nn.Module):
+    """A vector per text: the mean over its tokens, or the first one's.
+
+    Args:
+        options: of the encoder.
+        pooling: "mean", "first" or "max".
+        normalize: divide by the Euclidean norm.
+    """
+
+    def __init__(self, options: BertOptions, pooling: str = "mean", normalize: bool = False) -> None:
+        self.encoder = Bert(options)
+        self.pooling, self.normalize = pooling, normalize
+        # A vector divided by its root mean square has the norm √width.
+        self.unit = Buffer(np.full(options.width, options.width**-0.5, np.float32)) if normalize else None
+
+    def encode(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Tokens [batch, time], lengths [batch] -> [batch, time, width]."""
+        y: Tensor = self.encoder(tokens, lengths)
+        return y
+
+    def embed(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Tokens [batch, time], lengths [batch] -> [batch, width]."""
+        x = self.encode(tokens, lengths)
+        if self.pooling == "first":
+            y = first_position(x)
+        else:
+            y = ops.mean(x, axis=1, lengths=lengths) if self.pooling == "mean" else ops.max(x, axis=1, lengths=lengths)
+        return y if self.unit is None else ops.rms_norm(y, self.unit, epsilon=1e-24)
+
+
+class BertClassifier(nn.Module):
+    """Classes of texts: W f(W₁ x₁ + b₁) + b, x₁ the vector of the first token.
+
+    Args:
+        options: of the encoder.
+        labels: how many classes.
+        activation: f: "tanh" in BERT and RoBERTa, "relu" in DistilBERT.
+    """
+
+    def __init__(self, options: BertOptions, labels: int, activation: str = "tanh") -> None:
+        self.encoder = Bert(options)
+        self.dense = nn.Linear(options.width, options.width, activation=activation)
+        self.dropout = nn.Dropout(options.dropout)
+        self.projection = nn.Linear(options.width, labels)
+
+    def forward(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None) -> Tensor:
+        """Tokens [batch, time], lengths [batch], segments [batch, time] -> logits [batch, labels]."""
+        x: Tensor = first_position(self.encoder(tokens, lengths, segments))
+        logits: Tensor = self.projection(self.dropout(self.dense(x)))
+        return logits
+
+    def classify(self, tokens: Tensor, lengths: Tensor) -> dict[str, Tensor]:
+        """Logits [batch, labels] of single texts."""
+        return {"logits": self(tokens, lengths)}
+
+    def classify_pair(self, tokens: Tensor, lengths: Tensor, segments: Tensor) -> dict[str, Tensor]:
+        """Logits [batch, labels] of pairs of texts."""
+        return {"logits": self(tokens, lengths, segments)}
+
+
+class BertTagger(nn.Module):
+    """A class for every token: W x + b.
+
+    Args:
+        options: of the encoder.
+        labels: how many classes.
+    """
+
+    def __init__(self, options: BertOptions, labels: int) -> None:
+        self.encoder = Bert(options)
+        self.dropout = nn.Dropout(options.dropout)
+        self.projection = nn.Linear(options.width, labels)
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Tokens [batch, time], lengths [batch] -> logits [batch, time, labels]."""
+        logits: Tensor = self.projection(self.dropout(self.encoder(tokens, lengths)))
+        return logits
+
+    def tag(self, tokens: Tensor, lengths: Tensor) -> dict[str, Tensor]:
+        """The same by name."""
+        return {"logits": self(tokens, lengths)}
+
+
+class BertMaskedLanguageModel(nn.Module):
+    """What stands in place of a masked token: softmax(E norm(f(W x + b)) + c), E the table of embeddings.
+
+    Args:
+        options: of the encoder.
+    """
+
+    def __init__(self, options: BertOptions) -> None:
+        self.encoder = Bert(options)
+        self.dense = nn.Linear(options.width, options.width, activation=options.activation)
+        self.norm = nn.LayerNorm(options.width, options.epsilon)
+        self.projection = nn.Linear(options.width, options.vocabulary)
+        self.projection.weight = self.encoder.embedding.weight
+
+    def forward(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None) -> Tensor:
+        """Tokens [batch, time], lengths [batch], segments [batch, time] -> logits [batch, time, vocabulary]."""
+        logits: Tensor = self.projection(self.norm(self.dense(self.encoder(tokens, lengths, segments))))
+        return logits
+
+    def encode(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Tokens [batch, time], lengths [batch] -> [batch, time, width]."""
+        y: Tensor = self.encoder(tokens, lengths)
+        return y
+
+    def predict(self, vectors: Tensor) -> dict[str, Tensor]:
+        """Vectors [places, width] of the tokens in question -> logits [places, vocabulary]."""
+        return {"logits": self.projection(self.norm(self.dense(vectors)))}

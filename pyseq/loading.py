@@ -9,11 +9,35 @@ from typing import Any
 from pyseq import _core
 from pyseq.hub import FAMILIES
 from pyseq.program import Program
-from pyseq.tasks import Classifier, Generator, Translator
+from pyseq.tasks import (
+    Classifier,
+    Encoder,
+    FillMask,
+    Generator,
+    Tagger,
+    TokenizedClassifier,
+    TokenizedGenerator,
+    TokenizedTranslator,
+    Translator,
+)
 
 ASSETS = Path(__file__).parent / "assets"
 PROGRAM_FILE = "pyseq program file (.safetensors)"
-TASKS: dict[str, Any] = {"translator": Translator, "generator": Generator, "classifier": Classifier}
+TASKS: dict[str, Any] = {
+    "translator": Translator,
+    "generator": Generator,
+    "classifier": Classifier,
+    "encoder": Encoder,
+    "tagger": Tagger,
+    "fill_mask": FillMask,
+}
+# Those of them that read texts through a subword tokenizer when the task has one.
+TOKENIZED: dict[str, Any] = {
+    "translator": TokenizedTranslator,
+    "generator": TokenizedGenerator,
+    "classifier": TokenizedClassifier,
+}
+HUB_FILES = "config.json, model.safetensors, and the tokenizer's files"
 SHOWN = 8  # names of files in an error message
 
 
@@ -24,14 +48,14 @@ def load(
 
     Args:
         path: the name of a model that comes with the package ("dates"), a program file (`pyseq.export`,
-            `Translator.save`), a CTranslate2 Transformer folder, or the checkpoint of the package g2p-en. Models of
-            other projects are converted in memory.
+            `Translator.save`), a Hugging Face folder, a CTranslate2 Transformer folder, or the checkpoint of the
+            package g2p-en. Models of other projects are converted in memory.
         mmap: map program files into memory, so that processes share one copy of the weights.
         dtype: storage type of the weights: "float32", "bfloat16" or "int8"; None leaves them as the file has them.
         cache_dtype: storage type of the key/value caches, likewise.
 
     Returns:
-        the object for the model's task: a `Translator`, a `Generator` or a `Classifier`.
+        the object for the model's task: a `Translator`, `Generator`, `Classifier`, `Encoder`, `Tagger` or `FillMask`.
 
     Raises:
         FormatError: the file is damaged, or nothing that is known here (the sentence lists the supported families).
@@ -39,13 +63,14 @@ def load(
     """
     location = _location(path)
     program = _open(location, mmap, dtype, cache_dtype)
-    kind = program.task.get("kind", "none")
+    task = program.task
+    kind = task.get("kind", "none")
     if kind not in TASKS:
         raise _core.UnsupportedError(
             f"{location}: a program with the task {kind!r}, expected one of {', '.join(TASKS)}; "
             "pyseq.Program.load opens any program"
         )
-    return TASKS[kind](program)
+    return (TOKENIZED if "tokenizer" in task else TASKS).get(kind, TASKS[kind])(program)
 
 
 def _location(path: str | PathLike[str]) -> Path:
@@ -58,7 +83,10 @@ def _location(path: str | PathLike[str]) -> Path:
 def _open(location: Path, mmap: bool, dtype: str | None, cache_dtype: str | None) -> Program:
     if not location.exists():
         shipped = ", ".join(sorted(file.stem for file in ASSETS.glob("*.safetensors")))
-        raise _core.ArgumentError(f"{location}: no such file or folder, and not a model of the package ({shipped})")
+        raise _core.ArgumentError(
+            f"{location}: no such file or folder, and not a model of the package ({shipped}). pyseq does not download: "
+            f"for a model of a hub put its files ({HUB_FILES}) into a folder of this name"
+        )
     if location.is_file() and location.suffix == ".safetensors":
         return Program.load(location, mmap=mmap, dtype=dtype, cache_dtype=cache_dtype)
     for family in FAMILIES:

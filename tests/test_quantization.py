@@ -140,7 +140,7 @@ def test_reports_measure_the_errors_of_weights_and_layers(program: pyseq.Program
 
 
 def test_what_cannot_be_quantised(program: pyseq.Program, content: bytes) -> None:
-    with pytest.raises(pyseq.ArgumentError, match=r"dtype is 'int4', expected one of bfloat16, int8"):
+    with pytest.raises(pyseq.ArgumentError, match=r"dtype is 'int4', expected one of float32, bfloat16, int8"):
         quantize(program, "int4")
     with pytest.raises(pyseq.ArgumentError, match=r'dtype is "int4", expected float32, bfloat16 or int8'):
         pyseq.Program.parse(content, dtype="int4")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import pyseq
-from pyseq.cli import analyze, bench, data, demo, inspect, profile, quantize, run, score, train
+from pyseq.cli import analyze, bench, convert, data, demo, inspect, profile, quantize, run, score, train
 
 app = typer.Typer(
     name="pyseq",
@@ -26,6 +26,7 @@ app.command("score")(score.score)
 app.add_typer(analyze.app, name="analyze")
 app.add_typer(data.app, name="data")
 app.command("inspect")(inspect.inspect)
+app.command("convert")(convert.convert)
 app.command("quantize")(quantize.quantize)
 app.command("bench")(bench.bench)
 app.command("profile")(profile.profile)

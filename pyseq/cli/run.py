@@ -14,7 +14,7 @@ import typer
 import pyseq
 from pyseq import ArgumentError
 from pyseq.search_options import EARLY_EXITS
-from pyseq.tasks import Classifier, Generator
+from pyseq.tasks import Classifier, Encoder, FillMask, Generator, Tagger
 
 if TYPE_CHECKING:
     from pyseq.tasks import Hypothesis
@@ -62,7 +62,7 @@ def run(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to use (default: CPUs usable).")] = None,
 ) -> None:
-    """Run a model on texts: it translates each, goes on with it, or tells its label, whatever it is for."""
+    """Run a model on texts: it translates each, goes on with it, tells its label or its vector, whatever it is for."""
     if threads is not None:
         pyseq.set_num_threads(threads)
     loaded = pyseq.load(model, dtype=dtype, cache_dtype=cache_dtype)
@@ -78,6 +78,17 @@ def run(
         for batch in batches(lines, batch_size):
             for found in loaded.classify_batch(batch):
                 print(f"{found.label}\t{found.probability:.4f}", flush=True)
+    elif isinstance(loaded, Encoder):
+        for batch in batches(lines, batch_size):
+            for vector in loaded.embed(batch):
+                print(json.dumps([round(float(value), 6) for value in vector]), flush=True)
+    elif isinstance(loaded, Tagger):
+        for text in lines:
+            print("\t".join(f"{span.label}: {span.text}" for span in loaded.spans(text)), flush=True)
+    elif isinstance(loaded, FillMask):
+        for text in lines:
+            for fillings in loaded.fill(text):
+                print("\t".join(f"{filling.text} {filling.probability:.4f}" for filling in fillings), flush=True)
     else:
         prefix = options.pop("target_prefix", None)
         for number, batch in enumerate(batches(lines, batch_size)):

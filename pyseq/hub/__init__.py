@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyseq.hub import ctranslate2, g2p
+from pyseq.hub import ctranslate2, g2p, hugging_face
 from pyseq.program import Program
 
 __all__ = ["FAMILIES", "Family"]
@@ -23,5 +23,6 @@ class Family:
 
 FAMILIES = (
     Family(ctranslate2.DESCRIPTION, ctranslate2.recognises, ctranslate2.convert),
+    Family(hugging_face.DESCRIPTION, hugging_face.recognises, hugging_face.convert),
     Family(g2p.DESCRIPTION, g2p.recognises, g2p.convert),
 )

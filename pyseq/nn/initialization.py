@@ -6,7 +6,9 @@ afterwards: `nn.initialization.orthogonal(lstm.weight_hh_l0, nn.initialization.g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import count
 from typing import Any
 
@@ -16,6 +18,7 @@ from pyseq import _core
 from pyseq.tensor import Parameter
 
 _layers_made = count()
+_skipped: ContextVar[bool] = ContextVar("pyseq_initialization_skipped", default=False)
 
 
 def generator(seed: int, stream: int) -> np.random.Generator:
@@ -25,7 +28,35 @@ def generator(seed: int, stream: int) -> np.random.Generator:
 
 def construction_generator() -> np.random.Generator:
     """For a layer that is being made: seed 0, a stream per layer in the order of construction."""
-    return generator(0, next(_layers_made))
+    return _Zeros(np.random.Philox()) if _skipped.get() else generator(0, next(_layers_made))
+
+
+@contextmanager
+def skipped() -> Iterator[None]:
+    """Layers made in this block draw nothing, because their values are about to be loaded.
+
+    Example:
+        >>> from pyseq import nn
+        >>> with nn.initialization.skipped():
+        ...     layer = nn.Linear(2, 2)
+        >>> bool(layer.weight.data.any())
+        False
+    """
+    token = _skipped.set(True)
+    try:
+        yield
+    finally:
+        _skipped.reset(token)
+
+
+class _Zeros(np.random.Generator):
+    """Zero, whatever is drawn."""
+
+    def uniform(self, *_: Any, **__: Any) -> Any:
+        return 0.0
+
+    def standard_normal(self, *_: Any, **__: Any) -> Any:
+        return np.float32(0)
 
 
 def empty(*shape: int) -> Parameter:

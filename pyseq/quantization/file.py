@@ -10,11 +10,11 @@ from pyseq import _core
 from pyseq.program import Program
 from pyseq.quantization.layout import packable
 
-DTYPES = ("bfloat16", "int8")
+DTYPES = ("float32", "bfloat16", "int8")
 
 
 def quantize(program: Program, dtype: str = "int8", file: str | PathLike[str] | None = None) -> bytes:
-    """A program file whose matrices are stored as bfloat16 or int8.
+    """A program file whose matrices are stored as bfloat16 or int8, or as float32 in the layout of the kernels.
 
     int8 is symmetric with one scale per output channel, w ≈ scale · q with q in [-127, 127] and scale = max |w| / 127;
     inputs of products are quantised row by row when the program runs. Matrices that something reads value by value stay
@@ -22,7 +22,7 @@ def quantize(program: Program, dtype: str = "int8", file: str | PathLike[str] | 
 
     Args:
         program: the program.
-        dtype: "bfloat16" or "int8".
+        dtype: "float32", "bfloat16" or "int8".
         file: where to write it, atomically; None only returns the bytes.
 
     Returns:

@@ -1,0 +1,153 @@
+"""Classifier, Generator and Translator of programs whose texts go through a subword tokenizer.
+
+The core sees a program whose vocabulary are the tokens, with spaces between them; these classes stand around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pyseq import _core
+from pyseq.program import Program
+from pyseq.tasks.classifier import Classification, Classifier
+from pyseq.tasks.generator import Generator, TextScore
+from pyseq.tasks.token_ids import tokenizer_of
+from pyseq.tasks.translator import Hypothesis, Translator
+from pyseq.text import SubwordTokenizer
+
+UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # what a decoder writes for bytes that are no whole character yet
+MOST_PENDING = 8  # tokens that one character can take
+SAMPLING = {"max_length": 0, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "seed": 0, "stream": 0}
+
+
+class TokenizedClassifier(Classifier):
+    """A `Classifier` that also reads pairs of texts."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program)
+        self.tokenizer = tokenizer_of(program)
+
+    def classify_batch(
+        self,
+        texts: Sequence[str | tuple[str, str]],
+        deadline: float | None = None,
+        cancel: _core.CancelToken | None = None,
+    ) -> list[Classification]:
+        """The classes of texts, or of pairs of texts (premise and hypothesis); see `Classifier`.
+
+        What is longer than the model reads is cut.
+
+        Raises:
+            UnsupportedError: a pair for a model without segments. DeadlineError, CancelledError.
+        """
+        found: list[Any] = [None] * len(texts)
+        single = [number for number, text in enumerate(texts) if isinstance(text, str)]
+        lines = [self.tokenizer.as_tokens(self.tokenizer.encode(str(texts[number]))) for number in single]
+        for number, classification in zip(single, super().classify_batch(lines, deadline, cancel), strict=True):
+            found[number] = classification
+        for number, text in enumerate(texts):
+            if not isinstance(text, str):
+                found[number] = self._classify_pair(*text, deadline, cancel)
+        return found
+
+    def _classify_pair(
+        self, first: str, second: str, deadline: float | None, cancel: _core.CancelToken | None
+    ) -> Classification:
+        ids, segments = self.tokenizer.encode_segments(first, second)
+        inputs: dict[str, Any] = {"tokens": np.array([ids]), "lengths": np.array([len(ids)])}
+        if "classify_pair" in self.program.function_names:
+            inputs["segments"] = np.array([segments])
+            logits = self.program.run("classify_pair", deadline=deadline, cancel=cancel, **inputs)["logits"][0]
+        else:
+            logits = self.program.run("classify", deadline=deadline, cancel=cancel, **inputs)["logits"][0]
+        weights = np.exp(logits.astype(np.float64) - logits.max())
+        order = np.argsort(-weights, kind="stable")
+        ranking = [(self.labels[label], float(weights[label] / weights.sum())) for label in order]
+        return Classification(*ranking[0], ranking)
+
+
+class TokenizedGenerator(Generator):
+    """A `Generator` of subword tokens."""
+
+    @cached_property
+    def tokenizer(self) -> SubwordTokenizer:
+        """Texts to ids and back; made when it is first used."""
+        return tokenizer_of(self.program)
+
+    def stream(self, prompt: str = "", **options: Any) -> Iterator[str]:
+        """See `Generator.stream`. A piece may be empty, while a character is not whole yet."""
+        shown = ""
+        pending: list[int] = []
+        for token in self._core.stream(self._prompt(prompt, "stream"), *_sampling(options)):
+            pending.append(token.id)
+            text = self.tokenizer.decode(pending)
+            if text.endswith(UNFINISHED) and len(pending) < MOST_PENDING:
+                yield ""
+                continue
+            yield text[len(shown) :]
+            # A decoder may drop the space before the first of its tokens: the last one stays as context.
+            pending = pending[-1:]
+            shown = self.tokenizer.decode(pending)
+
+    sample = stream
+
+    def stream_ids(self, ids: Sequence[int], **options: Any) -> Iterator[int]:
+        """Token ids that follow given ones; options as for `stream`."""
+        return (token.id for token in self._core.stream(self.tokenizer.as_tokens(ids), *_sampling(options)))
+
+    def score(self, text: str) -> TextScore:
+        """See `Generator.score`."""
+        return super().score(self._prompt(text, "score"))
+
+    def _prompt(self, text: str, caller: str) -> str:
+        ids = self.tokenizer.encode(text)
+        if not ids and self.program.task.get("empty_prompt") is not None:
+            ids = [self.program.task["empty_prompt"]]
+        if not ids:
+            raise _core.ArgumentError(f"{caller}: the text is empty, and the model has no token that begins one")
+        return self.tokenizer.as_tokens(ids)
+
+
+def _sampling(options: dict[str, Any]) -> tuple[Any, ...]:
+    """The options of `Generator.stream` in the order of the core."""
+    unknown = sorted(set(options) - set(SAMPLING))
+    if unknown:
+        raise _core.ArgumentError(f"generate: unknown option {', '.join(unknown)}, expected {', '.join(SAMPLING)}")
+    return tuple({**SAMPLING, **options}.values())
+
+
+class TokenizedTranslator(Translator):
+    """A `Translator` of subword tokens."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program)
+        self.tokenizer = tokenizer_of(program)
+
+    def translate_batch(
+        self, texts: Sequence[str], *, target_prefixes: Sequence[str] = (), **options: Any
+    ) -> list[list[Hypothesis]]:
+        """See `Translator.translate_batch`."""
+        found = super().translate_batch(
+            [self._source(text) for text in texts],
+            target_prefixes=[self._target(prefix) for prefix in target_prefixes],
+            **options,
+        )
+        return [[self._readable(hypothesis) for hypothesis in hypotheses] for hypotheses in found]
+
+    def score(self, source: str, target: str, **options: Any) -> Hypothesis:
+        """See `Translator.score`."""
+        return self._readable(super().score(self._source(source), self._target(target), **options))
+
+    def _source(self, text: str) -> str:
+        return self.tokenizer.as_tokens(self.tokenizer.encode(text))
+
+    def _target(self, text: str) -> str:
+        return self.tokenizer.as_tokens(self.tokenizer.encode_target(text)) if text else ""
+
+    def _readable(self, hypothesis: Hypothesis) -> Hypothesis:
+        return replace(hypothesis, text=self.tokenizer.decode(hypothesis.ids))

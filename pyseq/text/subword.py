@@ -1,0 +1,147 @@
+"""Subword tokenizers that other libraries run, as they stand in program files."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from pyseq import _core
+
+
+class SubwordTokenizer:
+    """Splits texts into ids with the library `tokenizers` or `sentencepiece`; made from a program's task.
+
+    Args:
+        description: {"kind": "tokenizers", "json": text of a tokenizer.json} or {"kind": "sentencepiece",
+            "source": model, "target": model} (base64); with optional "max_length", the most ids of a text.
+        tokens: the token of each id.
+
+    Raises:
+        FormatError: a damaged description. UnsupportedError: the library is not installed.
+    """
+
+    def __init__(self, description: dict[str, Any], tokens: Sequence[str]) -> None:
+        kind = description.get("kind")
+        if kind not in _KINDS:
+            raise _core.FormatError(f"tokenizer: kind {kind!r}, expected one of {', '.join(_KINDS)}")
+        self.tokens = tokens
+        self.max_length: int | None = description.get("max_length")
+        self._implementation = _KINDS[kind](description, tokens)
+
+    def encode(self, text: str, pair: str | None = None, with_marks: bool = True) -> list[int]:
+        """Ids of a text, or of a pair of texts; `with_marks`: with those that the model reads around it."""
+        return self.encode_segments(text, pair, with_marks)[0]
+
+    def encode_segments(
+        self, text: str, pair: str | None = None, with_marks: bool = True
+    ) -> tuple[list[int], list[int]]:
+        """The same, and the segment (0 or 1) of each id."""
+        ids, segments = self._implementation.encode(text, pair, with_marks, self.max_length)
+        return ids, segments
+
+    def encode_target(self, text: str) -> list[int]:
+        """Ids of a text in the language that is translated into, without marks."""
+        ids: list[int] = self._implementation.encode_target(text)
+        return ids
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Where the tokens of a text stand in it, (0, 0) for marks."""
+        found: list[tuple[int, int]] = self._implementation.offsets(text, self.max_length)
+        return found
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids, without marks."""
+        text: str = self._implementation.decode(list(ids))
+        return text
+
+    def as_tokens(self, ids: Sequence[int]) -> str:
+        """Tokens with spaces between: what a program with these words as its vocabulary reads."""
+        return " ".join(self.tokens[id] for id in ids)
+
+
+class _Tokenizers:
+    """The library `tokenizers`."""
+
+    def __init__(self, description: dict[str, Any], tokens: Sequence[str]) -> None:
+        try:
+            from tokenizers import Tokenizer
+        except ImportError:
+            raise _missing("tokenizers") from None
+        try:
+            self.tokenizer = Tokenizer.from_str(description["json"])
+        except Exception as error:  # the library raises bare exceptions
+            raise _core.FormatError(f"tokenizer: {error}") from None
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+
+    def encode(self, text: str, pair: str | None, with_marks: bool, limit: int | None) -> tuple[list[int], list[int]]:
+        self._limit(limit)
+        found = self.tokenizer.encode(text, pair, add_special_tokens=with_marks)
+        return found.ids, found.type_ids
+
+    def encode_target(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def offsets(self, text: str, limit: int | None) -> list[tuple[int, int]]:
+        self._limit(limit)
+        found: list[tuple[int, int]] = self.tokenizer.encode(text).offsets
+        return found
+
+    def decode(self, ids: list[int]) -> str:
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return text
+
+    def _limit(self, limit: int | None) -> None:
+        if limit is not None and self.tokenizer.truncation is None:
+            self.tokenizer.enable_truncation(limit)
+
+
+class _SentencePiece:
+    """The library `sentencepiece`: one model per language, ids by piece."""
+
+    def __init__(self, description: dict[str, Any], tokens: Sequence[str]) -> None:
+        try:
+            from sentencepiece import SentencePieceProcessor
+        except ImportError:
+            raise _missing("sentencepiece") from None
+        try:
+            self.source, self.target = (
+                SentencePieceProcessor(model_proto=base64.b64decode(description[side])) for side in ("source", "target")
+            )
+        except Exception as error:
+            raise _core.FormatError(f"tokenizer: {error}") from None
+        self.tokens = tokens
+        self.ids = {token: id for id, token in enumerate(tokens)}
+        self.unknown = self.ids.get("<unk>", 0)
+        self.suffix = [self.ids["</s>"]] if "</s>" in self.ids else []
+        self.marks = {self.ids[mark] for mark in ("</s>", "<unk>", "<pad>", "<s>") if mark in self.ids}
+
+    def encode(self, text: str, pair: str | None, with_marks: bool, limit: int | None) -> tuple[list[int], list[int]]:
+        if pair is not None:
+            raise _core.ArgumentError("tokenizer: pairs of texts are not known to sentencepiece models")
+        suffix = self.suffix if with_marks else []
+        # Words are joined to the mark of a language that may stand first (">>fra<<"), which is one token.
+        first, _, rest = text.partition(" ")
+        named = first in self.ids and first.startswith(">>")
+        pieces = [first, *self.source.encode(rest, out_type=str)] if named else self.source.encode(text, out_type=str)
+        ids = [self.ids.get(piece, self.unknown) for piece in pieces][: None if limit is None else limit - len(suffix)]
+        return ids + suffix, [0] * (len(ids) + len(suffix))
+
+    def encode_target(self, text: str) -> list[int]:
+        return [self.ids.get(piece, self.unknown) for piece in self.target.encode(text, out_type=str)]
+
+    def offsets(self, text: str, limit: int | None) -> list[tuple[int, int]]:
+        raise _core.UnsupportedError("tokenizer: sentencepiece models tell no offsets")
+
+    def decode(self, ids: list[int]) -> str:
+        text: str = self.target.decode_pieces([self.tokens[id] for id in ids if id not in self.marks])
+        return text
+
+
+_KINDS: dict[str, Any] = {"tokenizers": _Tokenizers, "sentencepiece": _SentencePiece}
+
+
+def _missing(package: str) -> _core.UnsupportedError:
+    return _core.UnsupportedError(f"this model's tokenizer needs the package {package} (pip install 'pyseq[hub]')")

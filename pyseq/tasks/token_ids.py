@@ -26,7 +26,7 @@ def tokenizer_of(program: Program) -> SubwordTokenizer:
     task = program.task
     if not isinstance(task.get("tokenizer"), dict) or not isinstance(task.get("vocabulary"), str):
         raise _core.FormatError(f"{task.get('kind')}: the task has no tokenizer or no vocabulary")
-    return SubwordTokenizer(task["tokenizer"], program.core.vocabulary(task["vocabulary"]).tokens)
+    return SubwordTokenizer(task["tokenizer"], program.vocabulary(task["vocabulary"]).tokens)
 
 
 def batches(rows: Sequence[Sequence[int]]) -> Iterator[tuple[list[int], dict[str, Any]]]:

@@ -133,20 +133,20 @@ class TokenizedTranslator(Translator):
     ) -> list[list[Hypothesis]]:
         """See `Translator.translate_batch`."""
         found = super().translate_batch(
-            [self._source(text) for text in texts],
-            target_prefixes=[self._target(prefix) for prefix in target_prefixes],
+            [self._source_tokens(text) for text in texts],
+            target_prefixes=[self._target_tokens(prefix) for prefix in target_prefixes],
             **options,
         )
         return [[self._readable(hypothesis) for hypothesis in hypotheses] for hypotheses in found]
 
     def score(self, source: str, target: str, **options: Any) -> Hypothesis:
         """See `Translator.score`."""
-        return self._readable(super().score(self._source(source), self._target(target), **options))
+        return self._readable(super().score(self._source_tokens(source), self._target_tokens(target), **options))
 
-    def _source(self, text: str) -> str:
+    def _source_tokens(self, text: str) -> str:
         return self.tokenizer.as_tokens(self.tokenizer.encode(text))
 
-    def _target(self, text: str) -> str:
+    def _target_tokens(self, text: str) -> str:
         return self.tokenizer.as_tokens(self.tokenizer.encode_target(text)) if text else ""
 
     def _readable(self, hypothesis: Hypothesis) -> Hypothesis:

@@ -38,4 +38,32 @@ GATHER_ROWS = OpRow(
     errors=[OpError(replaced("rows", np.array([3])), pyseq.OutOfRangeError, "gather_rows: .*3")],
 )
 
-ROWS = [CONCAT, SLICE, GATHER_ROWS]
+SPLIT_AXIS = OpRow(
+    name="split_axis",
+    cases=[
+        OpCase(lambda rng, batch, time: {"x": normal(rng, batch, time, 6)}, {"axis": 2, "size": 3}),
+        OpCase(lambda rng, batch, time: {"x": normal(rng, batch, time, 6)}, {"axis": -2, "size": 1}),
+    ],
+    reference=lambda x, axis, size: x.reshape(
+        *x.shape[: axis % 3], x.shape[axis % 3] // size, size, *x.shape[axis % 3 + 1 :]
+    ),
+    tolerance=0,
+    errors=[
+        OpError(lambda i: {"x": i["x"][..., :5].copy()}, pyseq.ArgumentError, "split_axis: size is 3, expected .* 5")
+    ],
+)
+
+MERGE_AXES = OpRow(
+    name="merge_axes",
+    cases=[
+        OpCase(lambda rng, batch, time: {"x": normal(rng, batch, time, 2, 3)}, {"axis": 2}),
+        OpCase(lambda rng, batch, time: {"x": normal(rng, batch, time, 2, 3)}, {"axis": -3}),
+    ],
+    reference=lambda x, axis: x.reshape(
+        *x.shape[: axis % 4], x.shape[axis % 4] * x.shape[axis % 4 + 1], *x.shape[axis % 4 + 2 :]
+    ),
+    tolerance=0,
+    errors=[OpError(replaced("x", np.zeros(3, np.float32)), pyseq.ArgumentError, "merge_axes: axis is")],
+)
+
+ROWS = [CONCAT, SLICE, GATHER_ROWS, SPLIT_AXIS, MERGE_AXES]

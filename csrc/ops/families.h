@@ -9,6 +9,7 @@ namespace pyseq {
 
 void add_additive_attention_ops(std::vector<OpDef>& ops);
 void add_attention_ops(std::vector<OpDef>& ops);
+void add_axes_ops(std::vector<OpDef>& ops);
 void add_batch_norm_ops(std::vector<OpDef>& ops);
 void add_binary_loss_ops(std::vector<OpDef>& ops);
 void add_cached_attention_ops(std::vector<OpDef>& ops);

@@ -38,6 +38,7 @@ std::vector<OpDef> build_registry() {
   add_reduction_ops(ops);
   add_softmax_ops(ops);
   add_structure_ops(ops);
+  add_axes_ops(ops);
   add_top_k_ops(ops);
   std::sort(ops.begin(), ops.end(), [](const OpDef& a, const OpDef& b) { return a.name < b.name; });
   return ops;

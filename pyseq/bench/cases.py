@@ -343,6 +343,8 @@ CASES: list[BenchCase] = [
     *(pair(op, 512, 2048) for op in ("add", "subtract", "multiply", "divide", "concat")),
     BenchCase("add_integer", "4096", lambda rng: {"x": rng.integers(0, 9, 4096)}, {"amount": 1}),
     rowwise("slice", 512, 2048, axis=1, begin=0, end=1024),
+    rowwise("split_axis", 512, 2048, axis=1, size=64),
+    rowwise("merge_axes", 512, 2048, axis=0),
     BenchCase(
         "gather_rows", "256 of 64x4096", lambda rng: {"x": normal(rng, 64, 4096), "rows": rng.integers(0, 64, 256)}
     ),

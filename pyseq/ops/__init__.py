@@ -21,7 +21,7 @@ from pyseq.ops.recurrent import coupled_lstm, gru, lstm, rnn, simple_gru
 from pyseq.ops.recurrent_steps import coupled_lstm_step, gru_step, lstm_step, rnn_step, simple_gru_step
 from pyseq.ops.reduction import argmax, max, mean, sum, top_k
 from pyseq.ops.regularization import dropout
-from pyseq.ops.selection import concat, gather_rows, slice
+from pyseq.ops.selection import concat, gather_rows, merge_axes, slice, split_axis
 
 __all__ = [
     "add",
@@ -69,6 +69,7 @@ __all__ = [
     "mean",
     "mean_pool1d",
     "mean_pool2d",
+    "merge_axes",
     "multiply",
     "negative",
     "pack_keys",
@@ -86,6 +87,7 @@ __all__ = [
     "slice",
     "softmax",
     "softplus",
+    "split_axis",
     "sqrt",
     "subtract",
     "sum",

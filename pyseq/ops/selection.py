@@ -77,3 +77,50 @@ def gather_rows(x: OperandT, rows: OperandT) -> OperandT:
     """
     result: OperandT = apply("gather_rows", (x, rows))[0]
     return result
+
+
+def split_axis(x: OperandT, axis: int, size: int) -> OperandT:
+    """One axis as two: [..., n, ...] becomes [..., n / size, size, ...].
+
+    Args:
+        x: a tensor of any type.
+        axis: which axis; negative ones count from the end.
+        size: of the second of the two; 1 adds an axis.
+
+    Returns:
+        y, the same values in the same order.
+
+    Raises:
+        ValueError: there is no such axis, or size does not divide it.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> ops.split_axis(np.array([[1, 2, 3, 4]], np.float32), axis=1, size=2).tolist()
+        [[[1.0, 2.0], [3.0, 4.0]]]
+    """
+    result: OperandT = apply("split_axis", (x,), {"axis": axis, "size": size})[0]
+    return result
+
+
+def merge_axes(x: OperandT, axis: int) -> OperandT:
+    """Two axes as one: [..., m, n, ...] becomes [..., m · n, ...].
+
+    Args:
+        x: a tensor of any type.
+        axis: the first of the two; negative ones count from the end.
+
+    Returns:
+        y, the same values in the same order.
+
+    Raises:
+        ValueError: there is no such axis, or none behind it.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> ops.merge_axes(np.ones((2, 3, 4, 5), np.float32), axis=1).shape
+        (2, 12, 5)
+    """
+    result: OperandT = apply("merge_axes", (x,), {"axis": axis})[0]
+    return result

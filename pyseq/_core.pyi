@@ -874,6 +874,45 @@ class Classifier:
         """
         All labels, in the order of the model's logits.
         """
+class Caption(Hypothesis):
+    """
+    A hypothesis with its text.
+    """
+    @property
+    def text(self) -> str:
+        """
+        The tokens joined.
+        """
+    @property
+    def tokens(self) -> list[str]:
+        """
+        The token of every id.
+        """
+class Captioner:
+    """
+    A program whose task is "captioner"; usable from many threads.
+    """
+    def __init__(self, program: Program) -> None:
+        ...
+    def caption_batch(self, images: typing.Any, options: DecodingOptions = ..., deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Caption]]:
+        """
+        For each picture its n-best captions, best first.
+        """
+    @property
+    def default_max_length(self) -> int:
+        """
+        Longest caption in tokens unless options say otherwise.
+        """
+    @property
+    def grid(self) -> typing.Annotated[list[int], "FixedSize(2)"]:
+        """
+        Rows and columns of the places that attention is given for.
+        """
+    @property
+    def image_size(self) -> typing.Annotated[list[int], "FixedSize(3)"]:
+        """
+        Height, width and channels of a picture.
+        """
 def active_isa() -> str:
     """
     The instruction-set tier in use.

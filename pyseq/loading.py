@@ -10,6 +10,7 @@ from pyseq import _core
 from pyseq.hub import FAMILIES
 from pyseq.program import Program
 from pyseq.tasks import (
+    Captioner,
     Classifier,
     Encoder,
     FillMask,
@@ -27,6 +28,7 @@ TASKS: dict[str, Any] = {
     "translator": Translator,
     "generator": Generator,
     "classifier": Classifier,
+    "captioner": Captioner,
     "encoder": Encoder,
     "tagger": Tagger,
     "fill_mask": FillMask,
@@ -55,7 +57,7 @@ def load(
         cache_dtype: storage type of the key/value caches, likewise.
 
     Returns:
-        the object for the model's task: a `Translator`, `Generator`, `Classifier`, `Encoder`, `Tagger` or `FillMask`.
+        the object for the model's task: a `Translator`, `Generator`, `Classifier`, `Captioner`, `Encoder`, `Tagger` or `FillMask`.
 
     Raises:
         FormatError: the file is damaged, or nothing that is known here (the sentence lists the supported families).

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import test_classifier
 import test_generator
+import tiny_captions
 from model_folders import write_folder
 
 import pyseq
@@ -79,6 +80,13 @@ def test_run_answers_for_every_task(examples: Path, tmp_path: Path) -> None:
     found = [classifier.classify(word) for word in test_classifier.TEXTS]
     printed = output_of(examples / "run", file, text="\n".join(test_classifier.TEXTS))
     assert printed == [f"{one.label}\t{one.probability:.6f}" for one in found]
+
+    captioner = tiny_captions.write_captioner()
+    captioner.save(file)
+    image = tiny_captions.picture("red", "left")
+    (tmp_path / "picture.ppm").write_bytes(b"P6\n16 16\n255\n" + image.tobytes())
+    printed = output_of(examples / "run", file, text=f"{tmp_path / 'picture.ppm'}\n")
+    assert printed == [captioner.caption(image, beam_size=4).text]
 
 
 def assert_same_output(program: Path, model: Path, words: list[str]) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_captions import WORDS, picture, write_pictures
 
 import pyseq
 from pyseq.recipes import evaluate, train
+from pyseq.recipes.caption import Caption, CaptionConfig
 from pyseq.recipes.charlm import Charlm, CharlmConfig
 from pyseq.recipes.names import Names, NamesConfig
-from pyseq.tasks import Classifier, Generator, Translator
+from pyseq.tasks import Captioner, Classifier, Generator, Translator
 
 LANGUAGES = {"Vowelish": "aeiou", "Consonantish": "bcdfg"}
 VERSE = "The rain it raineth every day, with hey, ho, the wind and the rain.\n"
@@ -128,3 +130,23 @@ def test_dates_learn_and_show_what_they_look_at(tmp_path: Path) -> None:
 def test_charlm_refuses_another_level() -> None:
     with pytest.raises(pyseq.ArgumentError, match=r"charlm: level is 'byte', expected 'character' or 'word'"):
         Charlm(CharlmConfig(level="byte")).prepare()
+
+
+@pytest.mark.parametrize("attend", [True, False])
+def test_captions_of_halves(tmp_path: Path, attend: bool) -> None:
+    source = write_pictures(tmp_path)
+    config = CaptionConfig(
+        max_steps=140, epochs=None, batch_size=16, width=8, stages=2, depth=1, embedding_size=8, hidden_size=32,
+        attention_size=8, dropout=0.0, shift=1, attend=attend, learning_rate=0.01, average_decay=0.9, coverage=0.1,
+    )  # fmt: skip
+    result, captioner = run(Caption(config), tmp_path / "run", source)
+    assert isinstance(captioner, Captioner)
+    assert result.metrics["f1"] > (0.8 if attend else 0.45)
+    found = [captioner.caption(picture(*name.split())).text for name in ("red left", "green below")]
+    if attend:
+        assert found == ["red left", "green below"]
+    else:  # a mean over all places hardly knows where things are
+        assert [text.split()[0] for text in found] == ["red", "green"]
+    assert set(captioner.program.vocabulary("text").tokens) == set(WORDS.tokens)
+    model = tmp_path / "run" / "model.safetensors"
+    assert evaluate(Caption, model, source) == evaluate(Caption, tmp_path / "run" / "best.safetensors", source)

@@ -26,5 +26,6 @@ void bind_decode(py::module_& module);
 void bind_translator(py::module_& module);
 void bind_generator(py::module_& module);
 void bind_classifier(py::module_& module);
+void bind_captioner(py::module_& module);
 
 }  // namespace pyseq

@@ -20,4 +20,5 @@ PYBIND11_MODULE(_core, module) {
   pyseq::bind_translator(module);
   pyseq::bind_generator(module);
   pyseq::bind_classifier(module);
+  pyseq::bind_captioner(module);
 }

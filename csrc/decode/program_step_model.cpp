@@ -29,6 +29,14 @@ Tensor select_head(const Tensor& weights, int head) {
   return result;
 }
 
+/// [rows, time, positions]
+Tensor attention_of(const RunResult& result, const AttentionSource& source) {
+  if (!source.is_output) return select_head(result.captures.at(source.path), source.head);
+  const auto found = result.outputs.find(source.path);
+  if (found == result.outputs.end()) throw ValueError("step: the function has no output \"" + source.path + "\"");
+  return found->second;
+}
+
 }  // namespace
 
 ProgramStepModel::ProgramStepModel(Session& session, State state, std::optional<AttentionSource> attention)
@@ -42,9 +50,9 @@ ProgramStepModel::ProgramStepModel(Session& session, State state, std::optional<
 Tensor ProgramStepModel::step(const Tensor& tokens, const RunLimits& limits) {
   RunOptions options;
   options.limits = limits;
-  if (source_) options.capture.push_back(source_->path);
+  if (source_ && !source_->is_output) options.capture.push_back(source_->path);
   RunResult result = session_.run("step", {{"tokens", tokens}}, &state_, options);
-  if (source_) attention_ = select_head(result.captures.at(source_->path), source_->head);
+  if (source_) attention_ = attention_of(result, *source_);
   const auto logits = result.outputs.find("logits");
   if (logits == result.outputs.end()) throw ValueError("step: the function has no output \"logits\"");
   return logits->second;

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/threads.h"
+#include "decode/batch_size.h"
 #include "decode/session_pool.h"
 #include "decode/task_fields.h"
 #include "decode/token_batch.h"
@@ -17,15 +18,6 @@ namespace {
 using Ids = std::vector<std::int64_t>;
 
 constexpr const char* kKind = "translator";
-
-// Bounds the memory of a batch: sources times beam_size rows are decoded together.
-constexpr std::int64_t kMaxSources = 64;
-constexpr std::int64_t kMaxRows = 512;
-
-std::int64_t rows_per_source(const DecodingOptions& options) {
-  const bool independent = options.alternatives || options.sampling;
-  return std::int64_t{options.beam_size} * (independent ? options.n_best : 1);
-}
 
 // Runs `encode` on a batch of sources, padded to the longest: the state that `step` starts from.
 State encode(Session& session, std::span<const Ids* const> sources, const RunLimits& limits) {
@@ -111,8 +103,7 @@ std::vector<std::vector<Translation>> Translator::translate_batch(const std::vec
                    [&](std::size_t a, std::size_t b) { return sources[a].size() > sources[b].size(); });
 
   SessionPool::Lease lease(*sessions_);
-  const auto batch_size =
-      static_cast<std::size_t>(std::clamp<std::int64_t>(kMaxRows / rows_per_source(complete), 1, kMaxSources));
+  const auto batch_size = static_cast<std::size_t>(sources_per_batch(complete));
   for (std::size_t begin = 0; begin < order.size(); begin += batch_size) {
     const auto batch = std::span(order).subspan(begin, std::min(batch_size, order.size() - begin));
     std::vector<const Ids*> batch_sources;

@@ -14,7 +14,7 @@ import typer
 import pyseq
 from pyseq import ArgumentError
 from pyseq.search_options import EARLY_EXITS
-from pyseq.tasks import Classifier, Encoder, FillMask, Generator, Tagger
+from pyseq.tasks import Captioner, Classifier, Encoder, FillMask, Generator, Tagger
 
 if TYPE_CHECKING:
     from pyseq.tasks import Hypothesis
@@ -29,7 +29,9 @@ def run(
     model: Annotated[
         Path, typer.Argument(help="A program file (.safetensors), a model folder, or a model of the package: dates.")
     ],
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, lines of standard input.")] = None,
+    texts: Annotated[
+        list[str] | None, typer.Argument(help="Texts, or picture files; without any, lines of standard input.")
+    ] = None,
     beam_size: Annotated[int, typer.Option(min=1, help="Hypotheses kept at each step; 1 is greedy.")] = 1,
     n_best: Annotated[int, typer.Option(min=1, help="Hypotheses printed per text, best first.")] = 1,
     length_penalty: Annotated[float, typer.Option(help="Divide scores by length ** this.")] = 0.0,
@@ -62,7 +64,7 @@ def run(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to use (default: CPUs usable).")] = None,
 ) -> None:
-    """Run a model on texts: it translates each, goes on with it, tells its label or its vector, whatever it is for."""
+    """Run a model on texts: it translates each, goes on with it, tells its label, its vector or what a picture shows."""
     if threads is not None:
         pyseq.set_num_threads(threads)
     loaded = pyseq.load(model, dtype=dtype, cache_dtype=cache_dtype)
@@ -94,10 +96,19 @@ def run(
         for number, batch in enumerate(batches(lines, batch_size)):
             if sample:  # every line draws on its own, however lines are batched
                 options["seed"] = [(seed << 32) % 2**64 + number * batch_size + line for line in range(len(batch))]
-            prefixes = [prefix] * len(batch) if prefix else []
-            translations = loaded.translate_batch(batch, target_prefixes=prefixes, **options)
-            for text, hypotheses in zip(batch, translations, strict=True):
+            for text, hypotheses in zip(batch, answers(loaded, batch, prefix, options), strict=True):
                 print(as_object(text, hypotheses) if as_json else as_lines(hypotheses), flush=True)
+
+
+def answers(loaded: Any, batch: list[str], prefix: str | None, options: dict[str, Any]) -> list[list[Hypothesis]]:
+    """What a translator makes of texts, or a captioner of picture files."""
+    if isinstance(loaded, Captioner):
+        prefixes = [prefix] * len(batch) if prefix else []
+        return loaded.caption_batch(loaded.read(batch), prefixes=prefixes, **options)
+    found: list[list[Hypothesis]] = loaded.translate_batch(
+        batch, target_prefixes=[prefix] * len(batch) if prefix else [], **options
+    )
+    return found
 
 
 def given_options(context: typer.Context) -> dict[str, Any]:

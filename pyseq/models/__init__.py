@@ -2,7 +2,10 @@
 
 from pyseq.models.attention import AttentionEncoderDecoder, AttentionOptions
 from pyseq.models.bert import Bert, BertClassifier, BertEmbedder, BertMaskedLanguageModel, BertOptions, BertTagger
+from pyseq.models.captioning import CaptionOptions, ShowAndTell, ShowAttendTell, doubly_stochastic_penalty
+from pyseq.models.conditional import ConditionalLanguageModel
 from pyseq.models.gpt import Gpt, GptOptions
+from pyseq.models.image_encoder import ImageEncoder
 from pyseq.models.language_model import LanguageModelOptions, RecurrentLanguageModel
 from pyseq.models.recurrent import RecurrentEncoderDecoder
 from pyseq.models.transformer import Transformer, TransformerOptions
@@ -16,11 +19,17 @@ __all__ = [
     "BertMaskedLanguageModel",
     "BertOptions",
     "BertTagger",
+    "CaptionOptions",
+    "ConditionalLanguageModel",
     "Gpt",
     "GptOptions",
+    "ImageEncoder",
     "LanguageModelOptions",
     "RecurrentEncoderDecoder",
     "RecurrentLanguageModel",
+    "ShowAndTell",
+    "ShowAttendTell",
     "Transformer",
     "TransformerOptions",
+    "doubly_stochastic_penalty",
 ]

@@ -1,5 +1,6 @@
 """What models are for: objects with a typed method per task."""
 
+from pyseq.tasks.captioner import Captioner
 from pyseq.tasks.classifier import Classification, Classifier
 from pyseq.tasks.encoder import Encoder
 from pyseq.tasks.fill_mask import Filling, FillMask
@@ -9,6 +10,7 @@ from pyseq.tasks.tokenized import TokenizedClassifier, TokenizedGenerator, Token
 from pyseq.tasks.translator import Hypothesis, Translator
 
 __all__ = [
+    "Captioner",
     "Classification",
     "Classifier",
     "Encoder",

@@ -44,7 +44,7 @@ class Checkpoint:
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write the file: a crash at any moment leaves the old one or the new one, whole."""
         tensors = {
-            f"{section}.{name}": np.ascontiguousarray(array)
+            f"{section}.{name}": np.require(array, requirements="C")
             for section, arrays in self.arrays.items()
             for name, array in arrays.items()
         }

@@ -60,10 +60,12 @@ std::vector<Hypothesis> score(StepModel& model, const Marks& marks,
                               const std::vector<std::vector<std::int64_t>>& targets, double length_penalty = 0.0,
                               bool with_end = true, const RunLimits& limits = {});
 
-/// Which attention `attention()` gives: a captured module path and a head (-1: mean over heads).
+/// Which attention `attention()` gives: a captured module path and a head (-1: mean over heads), or, with `is_output`,
+/// the output of `step` of that name, [rows, time, source positions].
 struct AttentionSource {
   std::string path;
   int head = -1;
+  bool is_output = false;
 };
 
 /// The `step` function of a program with its state.

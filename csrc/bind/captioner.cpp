@@ -1,0 +1,45 @@
+// pyseq/captioner.h: pictures in, hypotheses out.
+#include "pyseq/captioner.h"
+
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "bind/arrays.h"
+#include "bind/bind.h"
+#include "bind/limits.h"
+
+namespace pyseq {
+namespace {
+
+std::vector<std::vector<Caption>> caption_batch(const Captioner& self, const py::object& images,
+                                                DecodingOptions options, const std::vector<SourceOptions>& each,
+                                                std::optional<double> deadline, const CancelToken* cancel) {
+  options.limits = make_limits(deadline, cancel);
+  const Tensor pictures = tensor_from_array(images, "caption", "images");
+  const py::gil_scoped_release no_gil;
+  return self.caption_batch(pictures, options, each);
+}
+
+}  // namespace
+
+void bind_captioner(py::module_& module) {
+  py::class_<Caption, Hypothesis>(module, "Caption", "A hypothesis with its text.")
+      .def_readonly("text", &Caption::text, "The tokens joined.")
+      .def_readonly("tokens", &Caption::tokens, "The token of every id.");
+  py::class_<Captioner>(module, "Captioner", "A program whose task is \"captioner\"; usable from many threads.")
+      .def(py::init([](const std::shared_ptr<Program>& program) { return std::make_unique<Captioner>(program); }),
+           py::arg("program"))
+      .def_property_readonly("image_size", &Captioner::image_size, "Height, width and channels of a picture.")
+      .def_property_readonly("grid", &Captioner::grid, "Rows and columns of the places that attention is given for.")
+      .def_property_readonly("default_max_length", &Captioner::default_max_length,
+                             "Longest caption in tokens unless options say otherwise.")
+      .def("caption_batch", caption_batch, py::arg("images"),
+           py::arg_v("options", DecodingOptions(), "DecodingOptions()"), py::arg("each") = std::vector<SourceOptions>{},
+           py::arg("deadline") = py::none(), py::arg("cancel") = py::none(),
+           "For each picture its n-best captions, best first.");
+}
+
+}  // namespace pyseq

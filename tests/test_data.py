@@ -102,6 +102,24 @@ def test_streams_go_on_from_batch_to_batch() -> None:
         data.Streams(tokens, batch_size=20, time=10)
 
 
+def test_pieces_change_places_in_every_epoch() -> None:
+    pieces = [[n, n, n] for n in range(30)]
+    streams = data.ShuffledStreams(pieces, batch_size=2, time=4, seed=3)
+    seen = []
+    for epoch in range(2):
+        batches = [next(streams) for _ in range(len(streams))]
+        assert [batch.first for batch in batches] == [True] + [False] * (len(batches) - 1)
+        assert streams.epoch == epoch + 1
+        seen.append(np.concatenate([batch.inputs for batch in batches], axis=1).ravel().tolist())
+    assert seen[0] != seen[1]
+    state = streams.state()
+    following = [next(streams) for _ in range(3)]
+    again = data.ShuffledStreams(pieces, batch_size=2, time=4, seed=3)
+    again.restore(state)
+    for batch in following:
+        np.testing.assert_array_equal(next(again).inputs, batch.inputs)
+
+
 def test_an_error_on_the_thread_reaches_the_caller() -> None:
     def fail(rows: Any) -> Any:
         raise ValueError("no such file")

@@ -16,6 +16,7 @@ import pyseq
 from pyseq.recipes import evaluate, train
 from pyseq.recipes.caption import Caption, CaptionConfig
 from pyseq.recipes.charlm import Charlm, CharlmConfig
+from pyseq.recipes.music import END, Music, MusicConfig, beginning, read_tunes
 from pyseq.recipes.names import Names, NamesConfig
 from pyseq.tasks import Captioner, Classifier, Generator, Translator
 
@@ -150,3 +151,30 @@ def test_captions_of_halves(tmp_path: Path, attend: bool) -> None:
     assert set(captioner.program.vocabulary("text").tokens) == set(WORDS.tokens)
     model = tmp_path / "run" / "model.safetensors"
     assert evaluate(Caption, model, source) == evaluate(Caption, tmp_path / "run" / "best.safetensors", source)
+
+
+def write_tunes(folder: Path, count: int = 40) -> Path:
+    """Tunes whose notes follow from their key."""
+    notes = {"D": "d2 f2|a2 f2|\nd2 a2|d4|", "G": "g2 b2|g2 d2|\ng2 b2|g4|"}
+    tunes = [f"X: {n}\nT:Tune\nM:4/4\nK:{key}\n{notes[key]}\n" for n, key in enumerate(["D", "G"] * (count // 2))]
+    (folder / "tunes.abc.gz").write_bytes(gzip.compress("\n\n".join(tunes).encode()))
+    return folder
+
+
+def test_music_goes_on_in_the_key_of_its_beginning(tmp_path: Path) -> None:
+    source = write_tunes(tmp_path)
+    assert len(read_tunes(source / "tunes.abc.gz")) == 40
+    config = MusicConfig(
+        max_steps=120, epochs=None, time=32, batch_size=8, embedding_size=16, hidden_size=48, num_layers=1, dropout=0.0
+    )
+    result, generator = run(Music(config), tmp_path / "run", source)
+    assert isinstance(generator, Generator)
+    assert result.metrics["bits_per_character"] < 0.5
+    head = "X: 1\nT:Tune\nM:4/4\n"
+    for key, notes in (("D", "d2 f2|"), ("G", "g2 b2|")):
+        assert generator.generate(f"{head}K:{key}\n", temperature=0, max_length=6) == f"{head}K:{key}\n{notes}"
+    text = generator.generate(beginning("3/4", "Am"), max_length=20, seed=3)  # characters that it does not know
+    assert text.startswith("X: 1\nT:Untitled\n")
+    assert END not in text
+    bits = evaluate(Music, tmp_path / "run" / "model.safetensors", source)["bits_per_character"]
+    assert bits == pytest.approx(result.metrics["bits_per_character"], abs=0.15)

@@ -8,6 +8,6 @@ from pyseq.data.batching import Batches
 from pyseq.data.finding import find
 from pyseq.data.padding import pad
 from pyseq.data.prefetching import Prefetch
-from pyseq.data.streams import Streams
+from pyseq.data.streams import ShuffledStreams, Streams
 
-__all__ = ["Batches", "Prefetch", "Streams", "find", "pad"]
+__all__ = ["Batches", "Prefetch", "ShuffledStreams", "Streams", "find", "pad"]

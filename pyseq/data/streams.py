@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pyseq import _core
 
 Tokens = NDArray[np.int64]
+_ORDER = 2  # keeps these random numbers apart from those of other uses of a seed
 
 
 class StreamBatch(NamedTuple):
@@ -96,3 +97,68 @@ class Streams:
         if not 0 <= state["position"] < len(self):
             raise _core.FormatError(f"Streams: position {state['position']} of an epoch with {len(self)} batches")
         self._epoch, self._position = state["epoch"], state["position"]
+
+
+class ShuffledStreams:
+    """As `Streams`, of pieces that stand in another order in every epoch.
+
+    The order is a function of seed and epoch, so a position is two numbers. A state that is carried from one piece to
+    the next tells nothing about it, which a model learns when the pieces change places.
+
+    Args:
+        pieces: token sequences, put one behind the other.
+        batch_size: streams.
+        time: positions of a window.
+        seed: of the order.
+
+    Raises:
+        ArgumentError: the pieces are too short for one window of every stream.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import data
+        >>> streams = data.ShuffledStreams([[1, 2, 3], [4, 5, 6], [7]], batch_size=1, time=6)
+        >>> batch = next(streams)
+        >>> sorted({*batch.inputs[0].tolist(), *batch.targets[0].tolist()}), streams.epoch
+        ([1, 2, 3, 4, 5, 6, 7], 1)
+    """
+
+    def __init__(self, pieces: Sequence[Sequence[int]], batch_size: int, time: int, seed: int = 0) -> None:
+        self.pieces = [np.asarray(piece, np.int64) for piece in pieces]
+        self.batch_size, self.time, self.seed = batch_size, time, seed
+        self._epoch = 0
+        self._streams = self._of_epoch(0)
+
+    def _of_epoch(self, epoch: int) -> Streams:
+        random = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, _ORDER, epoch]))
+        order = random.permutation(len(self.pieces))
+        return Streams(np.concatenate([self.pieces[place] for place in order]), self.batch_size, self.time)
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+        return len(self._streams)
+
+    def __iter__(self) -> ShuffledStreams:
+        return self
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs have been given out completely."""
+        return self._epoch
+
+    def __next__(self) -> StreamBatch:
+        batch = next(self._streams)
+        if self._streams.epoch:
+            self._epoch += 1
+            self._streams = self._of_epoch(self._epoch)
+        return batch
+
+    def state(self) -> dict[str, Any]:
+        """Where the next batch stands."""
+        return {"epoch": self._epoch, "position": self._streams.state()["position"]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave; pieces, sizes and seed must be the same."""
+        self._epoch = int(state["epoch"])
+        self._streams = self._of_epoch(self._epoch)
+        self._streams.restore({"epoch": 0, "position": state["position"]})

@@ -21,6 +21,7 @@ class LanguageModelOptions:
     hidden_size: int = 256
     cell: str = "lstm"  # "rnn", "gru" or "lstm"
     num_layers: int = 2
+    dropout: float = 0.0  # before and behind every layer, while training
 
 
 class RecurrentLanguageModel(nn.Module):
@@ -44,7 +45,10 @@ class RecurrentLanguageModel(nn.Module):
     def __init__(self, options: LanguageModelOptions) -> None:
         self.options = options
         self.embedding = nn.Embedding(options.vocabulary, options.embedding_size)
-        self.layers = CELLS[options.cell](options.embedding_size, options.hidden_size, options.num_layers)
+        self.dropout = nn.Dropout(options.dropout)
+        self.layers = CELLS[options.cell](
+            options.embedding_size, options.hidden_size, options.num_layers, dropout=options.dropout
+        )
         self.projection = nn.Linear(options.hidden_size, options.vocabulary)
 
     def forward(self, tokens: Tensor, state: Any = None) -> tuple[Tensor, Any]:
@@ -57,8 +61,8 @@ class RecurrentLanguageModel(nn.Module):
         Returns:
             logits [batch, time, vocabulary], and the state after the last token.
         """
-        hidden, state = self.layers(self.embedding(tokens), state=state)
-        logits: Tensor = self.projection(hidden)
+        hidden, state = self.layers(self.dropout(self.embedding(tokens)), state=state)
+        logits: Tensor = self.projection(self.dropout(hidden))
         return logits, state
 
     def initial_state(self, rows: Size) -> State:

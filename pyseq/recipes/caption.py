@@ -207,6 +207,7 @@ class Caption(Recipe):
             "start": self.marks[0],
             "end": self.marks[1],
             "max_length": self.longest + 1,
+            **self.origin(),
         }
         if self.config.attend:
             task.update(attention={"output": "attention"}, grid=list(self.module.encoder.grid(*size[:2])))

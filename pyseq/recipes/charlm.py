@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import pyseq
 from pyseq import data, ops
@@ -35,19 +36,26 @@ WORD_FILES = {"wikitext2": "*.txt.xz", "novels": "*.txt.xz"}
 
 
 @dataclass(frozen=True)
-class CharlmConfig(RecipeConfig):
-    """Options of the recipe `charlm`."""
+class LanguageModelConfig(RecipeConfig):
+    """Options of recipes of language models."""
 
     epochs: int | None = option(4, "Passes over the text at most.")
     batch_size: int = option(32, "Streams that are read side by side.")
     time: int = option(64, "Tokens of a stream between updates: gradients go back so far.")
     learning_rate: float = option(6e-3, "Learning rate at the top of the schedule.")
     weight_decay: float = option(0.01, "Weight decay of matrices.")
-    level: str = option("character", "character: Shakespeare; word: wikitext2 and novels.")
     cell: str = option("gru", "rnn, gru or lstm.")
     embedding_size: int = option(64, "Size of a token's vector.")
     hidden_size: int = option(256, "Units of a layer.")
     num_layers: int = option(2, "Layers.")
+    dropout: float = option(0.0, "Share of values left out before and behind every layer while training.")
+
+
+@dataclass(frozen=True)
+class CharlmConfig(LanguageModelConfig):
+    """Options of the recipe `charlm`."""
+
+    level: str = option("character", "character: Shakespeare; word: wikitext2 and novels.")
     vocabulary_size: int = option(20000, "Words of the word level; others are <unk>.")
 
 
@@ -87,37 +95,29 @@ def _detached(state: Any) -> Any:
     return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
 
 
-class Charlm(Recipe):
-    """Language model of characters (Shakespeare) or words, which writes and judges texts."""
+class LanguageModelRecipe(Recipe):
+    """A recurrent language model of a text: what recipes share that differ in the text.
 
-    Config = CharlmConfig
-    data_name = "shakespeare"
-    monitor = "loss"
+    Attributes:
+        vocabulary: of its tokens.
+        validation: tokens held out.
+    """
 
-    config: CharlmConfig
+    config: LanguageModelConfig
     module: StreamingLanguageModel
+    vocabulary: Vocabulary
+    validation: NDArray[np.int64]
 
-    def prepare(self, path: Path | None = None) -> None:
-        """Read the text; the last tenth is held out."""
-        if self.config.level not in ("character", "word"):
-            raise pyseq.ArgumentError(f"charlm: level is {self.config.level!r}, expected 'character' or 'word'")
-        training, self.held_out = read_characters(path) if self.config.level == "character" else read_words(path)
-        unit: Any = self.config.level
-        self.vocabulary = (
-            Vocabulary.build([training], unit)
-            if unit == "character"
-            else Vocabulary.build([training], unit, self.config.vocabulary_size, specials=("<unk>", END_OF_LINE))
-        )
-        ids = np.asarray(self.vocabulary.encode(training), np.int64)
-        self.validation = np.asarray(self.vocabulary.encode(self.held_out), np.int64)
-        self.batches = data.Streams(ids, self.config.batch_size, self.config.time)
-        self.module = StreamingLanguageModel(
+    def new_model(self) -> StreamingLanguageModel:
+        """The model for the vocabulary, with the sizes of the configuration."""
+        return StreamingLanguageModel(
             LanguageModelOptions(
                 len(self.vocabulary),
                 self.config.embedding_size,
                 self.config.hidden_size,
                 self.config.cell,
                 self.config.num_layers,
+                self.config.dropout,
             )
         )
 
@@ -141,6 +141,32 @@ class Charlm(Recipe):
             total += float(losses.data.sum(dtype=np.float64))
             count += batch.targets.size
         return {"loss": total / count, "perplexity": math.exp(min(total / count, 700.0))}
+
+
+class Charlm(LanguageModelRecipe):
+    """Language model of characters (Shakespeare) or words, which writes and judges texts."""
+
+    Config = CharlmConfig
+    data_name = "shakespeare"
+    monitor = "loss"
+
+    config: CharlmConfig
+
+    def prepare(self, path: Path | None = None) -> None:
+        """Read the text; the last tenth is held out."""
+        if self.config.level not in ("character", "word"):
+            raise pyseq.ArgumentError(f"charlm: level is {self.config.level!r}, expected 'character' or 'word'")
+        training, self.held_out = read_characters(path) if self.config.level == "character" else read_words(path)
+        unit: Any = self.config.level
+        self.vocabulary = (
+            Vocabulary.build([training], unit)
+            if unit == "character"
+            else Vocabulary.build([training], unit, self.config.vocabulary_size, specials=("<unk>", END_OF_LINE))
+        )
+        ids = np.asarray(self.vocabulary.encode(training), np.int64)
+        self.validation = np.asarray(self.vocabulary.encode(self.held_out), np.int64)
+        self.batches = data.Streams(ids, self.config.batch_size, self.config.time)
+        self.module = self.new_model()
 
     def evaluate_program(self, program: Program) -> dict[str, float]:
         """The same of an exported model, over the whole text in one stream."""

@@ -49,7 +49,7 @@ SPLIT_AXIS = OpRow(
     ),
     tolerance=0,
     errors=[
-        OpError(lambda i: {"x": i["x"][..., :5].copy()}, pyseq.ArgumentError, "split_axis: size is 3, expected .* 5")
+        OpError(lambda i: {"x": i["x"][..., :5].copy()}, pyseq.ArgumentError, "split_axis: size has 3, expected .* 5")
     ],
 )
 
@@ -63,7 +63,7 @@ MERGE_AXES = OpRow(
         *x.shape[: axis % 4], x.shape[axis % 4] * x.shape[axis % 4 + 1], *x.shape[axis % 4 + 2 :]
     ),
     tolerance=0,
-    errors=[OpError(replaced("x", np.zeros(3, np.float32)), pyseq.ArgumentError, "merge_axes: axis is")],
+    errors=[OpError(replaced("x", np.zeros(3, np.float32)), pyseq.ArgumentError, "merge_axes: axis has")],
 )
 
 ROWS = [CONCAT, SLICE, GATHER_ROWS, SPLIT_AXIS, MERGE_AXES]

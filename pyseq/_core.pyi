@@ -7,7 +7,7 @@ import collections.abc
 import numpy
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Classifier', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -894,7 +894,7 @@ class Captioner:
     """
     def __init__(self, program: Program) -> None:
         ...
-    def caption_batch(self, images: typing.Any, options: DecodingOptions = ..., deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Caption]]:
+    def caption_batch(self, images: typing.Any, options: DecodingOptions = ..., each: collections.abc.Sequence[SourceOptions] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Caption]]:
         """
         For each picture its n-best captions, best first.
         """

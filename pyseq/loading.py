@@ -57,7 +57,8 @@ def load(
         cache_dtype: storage type of the key/value caches, likewise.
 
     Returns:
-        the object for the model's task: a `Translator`, `Generator`, `Classifier`, `Captioner`, `Encoder`, `Tagger` or `FillMask`.
+        the object for the model's task: a `Translator`, `Generator`, `Classifier`, `Captioner`, `Encoder`, `Tagger` or
+        `FillMask`.
 
     Raises:
         FormatError: the file is damaged, or nothing that is known here (the sentence lists the supported families).

@@ -64,7 +64,7 @@ def run(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to use (default: CPUs usable).")] = None,
 ) -> None:
-    """Run a model on texts: it translates each, goes on with it, tells its label, its vector or what a picture shows."""
+    """Run a model on texts: it translates each, goes on with it, tells its label or vector, or what a picture shows."""
     if threads is not None:
         pyseq.set_num_threads(threads)
     loaded = pyseq.load(model, dtype=dtype, cache_dtype=cache_dtype)

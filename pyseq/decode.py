@@ -82,8 +82,58 @@ def program_step_model(
     return _core.ProgramStepModel(program.new_session(), state, attention, head)
 
 
+AnyStepModel = StepModel | _core.ProgramStepModel | _core.Ensemble | _core.Fusion
+
+
+def ensemble(
+    models: Sequence[AnyStepModel], *, mean: str = "probabilities", weights: Sequence[float] = ()
+) -> _core.Ensemble:
+    """Several models of one vocabulary as one: p = Σ w p_i, or log p = Σ w log p_i, normalised.
+
+    Args:
+        models: anything that `search` takes, each with the same rows.
+        mean: of "probabilities" or "log_probabilities".
+        weights: one per model, divided by their sum; () for equal ones.
+
+    Returns:
+        a model for `search` and `score`; its attention is that of the first one that has any.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import decode
+        >>> class Constant:
+        ...     def __init__(self, *p): self.logits = np.log(np.float32(p))
+        ...     def step(self, tokens): return np.broadcast_to(self.logits, (*tokens.shape, 2)).copy()
+        ...     def reorder(self, parents): pass
+        >>> both = decode.ensemble([Constant(0.9, 0.1), Constant(0.5, 0.5)])
+        >>> round(float(np.exp(decode.score(both, [[]], start=1, end=0)[0].score)), 3)
+        0.7
+    """
+    return _core.Ensemble(list(models), mean, list(weights))
+
+
+def fuse(
+    model: AnyStepModel, language_model: AnyStepModel, weight: float, language_start: int | None = None
+) -> _core.Fusion:
+    """A language model has a say (shallow fusion): score = log p(token) + weight · log p_language(token).
+
+    Args:
+        model: anything that `search` takes.
+        language_model: another one with the same vocabulary and rows.
+        weight: 0 or more.
+        language_start: what the language model reads in the place of the model's start mark; None for the same.
+
+    Returns:
+        a model for `search` and `score`, whose token_log_probs are these scores.
+
+    Source:
+        Gulcehre et al. 2015, On Using Monolingual Corpora in Neural Machine Translation.
+    """
+    return _core.Fusion(model, language_model, weight, language_start)
+
+
 def search(
-    model: StepModel | _core.ProgramStepModel,
+    model: AnyStepModel,
     sources: int,
     *,
     start: int,
@@ -96,7 +146,8 @@ def search(
     """Find likely token sequences.
 
     Args:
-        model: any object with `step` and `reorder`, or a `program_step_model`; it has one row per source at first.
+        model: any object with `step` and `reorder`, a `program_step_model`, an `ensemble` of models, or models put
+            together by `fuse`; it has one row per source at first.
         sources: how many.
         start: the token fed first.
         end: the token that closes a hypothesis.
@@ -128,7 +179,7 @@ def search(
 
 
 def score(
-    model: StepModel | _core.ProgramStepModel,
+    model: AnyStepModel,
     targets: Sequence[Sequence[int]],
     *,
     start: int,

@@ -35,19 +35,20 @@ class HistoryModel:
 
     def step(self, tokens: Array) -> Array:
         self.steps += 1
-        assert tokens.shape == (len(self.rows), 1)
-        self.rows = [
-            (seed, (*history, int(token))) for (seed, history), (token,) in zip(self.rows, tokens, strict=True)
-        ]
-        return np.stack([self.logits_of(*row) for row in self.rows])[:, None]
+        assert len(tokens) == len(self.rows)
+        logits, attention = [], []
+        for token in tokens.T:
+            self.rows = [(seed, (*history, int(own))) for (seed, history), own in zip(self.rows, token, strict=True)]
+            logits.append([self.logits_of(*row) for row in self.rows])
+            attention.append([self.attention_of(*row) for row in self.rows] if self.positions else [])
+        self.last_attention = np.array(attention, np.float32).swapaxes(0, 1)
+        return np.array(logits, np.float32).swapaxes(0, 1).copy()
 
     def reorder(self, parents: Array) -> None:
         self.rows = [self.rows[parent] for parent in parents]
 
     def attention(self) -> Array | None:
-        if not self.positions:
-            return None
-        return np.stack([self.attention_of(*row) for row in self.rows])[:, None]
+        return self.last_attention.copy() if self.positions else None
 
 
 @dataclass
@@ -96,11 +97,15 @@ class Oracle:
     prefix_bias: float = 0.0
     alternatives: bool = False
     min_alternative_prob: float = 0.0
+    normalised: bool = True  # False: what the model gives are scores, to be summed up
 
     # --- the model with the options --------------------------------------------------------------------------------
 
     def raw_log_probs(self, tokens: tuple[int, ...]) -> Array:
-        return log_softmax(self.model.logits_of(self.seed, (START, *tokens)).astype(np.float64))
+        return self.normalise(self.model.logits_of(self.seed, (START, *tokens)).astype(np.float64))
+
+    def normalise(self, logits: Array) -> Array:
+        return log_softmax(logits) if self.normalised else logits
 
     def forced(self, tokens: tuple[int, ...]) -> bool:
         return self.prefix_bias == 0 and len(tokens) < len(self.prefix)
@@ -122,7 +127,7 @@ class Oracle:
                 logits[token] = -math.inf
         if np.isinf(logits).all():
             return logits
-        result = log_softmax(logits)
+        result = self.normalise(logits)
         if self.prefix_bias > 0 and len(tokens) < len(self.prefix) and tuple(self.prefix[: len(tokens)]) == tokens:
             probabilities = (1 - self.prefix_bias) * np.exp(result)
             probabilities[self.prefix[len(tokens)]] += self.prefix_bias

@@ -69,10 +69,31 @@ std::vector<Hypothesis> score_from_python(const py::object& step_model, const st
   return score(argument.model(), Marks{.start = start, .end = end}, targets, length_penalty, with_end, limits);
 }
 
+EnsembleMean ensemble_mean(const std::string& name) {
+  if (name == "probabilities") return EnsembleMean::probabilities;
+  if (name == "log_probabilities") return EnsembleMean::log_probabilities;
+  throw ValueError("ensemble: mean is '" + name + "', expected 'probabilities' or 'log_probabilities'");
+}
+
+void bind_mixtures(py::module_& module) {
+  py::class_<PyEnsemble>(module, "Ensemble", "Step models whose probabilities are averaged; see pyseq.decode.ensemble.")
+      .def(py::init([](std::vector<py::object> models, const std::string& mean, std::vector<double> weights) {
+             return PyEnsemble{std::move(models), ensemble_mean(mean), std::move(weights)};
+           }),
+           py::arg("models"), py::arg("mean") = "probabilities", py::arg("weights") = std::vector<double>{});
+  py::class_<PyFusion>(module, "Fusion", "A step model and a language model; see pyseq.decode.fuse.")
+      .def(py::init([](py::object model, py::object language_model, double weight,
+                       std::optional<std::int64_t> language_start) {
+             return PyFusion{std::move(model), std::move(language_model), weight, language_start};
+           }),
+           py::arg("model"), py::arg("language_model"), py::arg("weight"), py::arg("language_start") = py::none());
+}
+
 }  // namespace
 
 void bind_decode(py::module_& module) {
   bind_hypothesis(module);
+  bind_mixtures(module);
   py::class_<PyProgramStepModel>(module, "ProgramStepModel",
                                  "The `step` function of a program with a state, which is cloned.")
       .def(py::init([](std::shared_ptr<PySession> session, PyState& state, const std::optional<std::string>& attention,

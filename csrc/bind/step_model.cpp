@@ -30,23 +30,50 @@ Tensor PythonStepModel::attention() const {
 
 namespace {
 
-std::variant<PyProgramStepModel::Lease, PythonStepModel> hold(const py::object& object) {
-  if (py::isinstance<PyProgramStepModel>(object)) return object.cast<PyProgramStepModel&>().lease();
+void check_methods(const py::object& object) {
   for (const char* method : {"step", "reorder"}) {
     if (!py::hasattr(object, method)) {
       throw ValueError(std::string("step_model: ") + Py_TYPE(object.ptr())->tp_name + " has no method " + method +
                        ", expected a ProgramStepModel or an object with step(tokens) and reorder(parents)");
     }
   }
-  return PythonStepModel(object);
 }
 
 }  // namespace
 
-StepModelArgument::StepModelArgument(const py::object& object) : held_(hold(object)) {}
+StepModelArgument::StepModelArgument(const py::object& object) {
+  if (py::isinstance<PyEnsemble>(object)) {
+    hold(object.cast<const PyEnsemble&>());
+  } else if (py::isinstance<PyFusion>(object)) {
+    hold(object.cast<const PyFusion&>());
+  } else if (py::isinstance<PyProgramStepModel>(object)) {
+    held_.emplace<PyProgramStepModel::Lease>(object.cast<PyProgramStepModel&>().lease());
+  } else {
+    check_methods(object);
+    held_.emplace<PythonStepModel>(object);
+  }
+}
+
+void StepModelArgument::hold(const PyEnsemble& ensemble) {
+  std::vector<StepModel*> models;
+  for (const py::object& object : ensemble.models) {
+    parts_.push_back(std::make_unique<StepModelArgument>(object));
+    models.push_back(&parts_.back()->model());
+  }
+  held_.emplace<EnsembleStepModel>(std::move(models), ensemble.mean, ensemble.weights);
+}
+
+void StepModelArgument::hold(const PyFusion& fusion) {
+  for (const py::object& object : {fusion.model, fusion.language_model}) {
+    parts_.push_back(std::make_unique<StepModelArgument>(object));
+  }
+  held_.emplace<FusedStepModel>(parts_[0]->model(), parts_[1]->model(), fusion.weight, fusion.language_start);
+}
 
 StepModel& StepModelArgument::model() {
   if (auto* lease = std::get_if<PyProgramStepModel::Lease>(&held_)) return *lease->model;
+  if (auto* ensemble = std::get_if<EnsembleStepModel>(&held_)) return *ensemble;
+  if (auto* fused = std::get_if<FusedStepModel>(&held_)) return *fused;
   return std::get<PythonStepModel>(held_);
 }
 

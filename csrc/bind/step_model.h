@@ -5,10 +5,12 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "bind/arrays.h"
 #include "bind/program.h"
 #include "pyseq/decode.h"
+#include "pyseq/step_models.h"
 
 namespace pyseq {
 
@@ -45,6 +47,20 @@ class PythonStepModel final : public StepModel {
   py::object object_;
 };
 
+/// What EnsembleStepModel is made of, as Python holds it; the step models in it are reserved when a search begins.
+struct PyEnsemble {
+  std::vector<py::object> models;
+  EnsembleMean mean;
+  std::vector<double> weights;
+};
+
+/// The same for FusedStepModel.
+struct PyFusion {
+  py::object model, language_model;
+  double weight;
+  std::optional<std::int64_t> language_start;
+};
+
 /// The step model behind a Python argument, reserved while this object lives.
 class StepModelArgument {
  public:
@@ -52,7 +68,11 @@ class StepModelArgument {
   StepModel& model();
 
  private:
-  std::variant<PyProgramStepModel::Lease, PythonStepModel> held_;
+  void hold(const PyEnsemble& ensemble);
+  void hold(const PyFusion& fusion);
+
+  std::vector<std::unique_ptr<StepModelArgument>> parts_;  // of a mixture
+  std::variant<std::monostate, PyProgramStepModel::Lease, PythonStepModel, EnsembleStepModel, FusedStepModel> held_;
 };
 
 }  // namespace pyseq

@@ -65,15 +65,23 @@ void Beam::compute_log_probs(const StepAnswer& answer) {
   log_probs_.resize(rows_.size() * vocabulary);
   for (std::size_t row = 0; row < rows_.size(); ++row) {
     const std::size_t offset = row * vocabulary;
-    edit_and_normalise(rows_[row], answer.logits + offset, std::span(log_probs_).subspan(offset, vocabulary));
+    edit_and_normalise(rows_[row], answer.logits + offset, answer.are_scores,
+                       std::span(log_probs_).subspan(offset, vocabulary));
   }
 }
 
 // A row that options leave no token gets no probability anywhere: it has no candidates, and dies.
-void Beam::edit_and_normalise(const Row& row, const float* logits, std::span<float> log_probs) {
+void Beam::edit_and_normalise(const Row& row, const float* logits, bool are_scores, std::span<float> log_probs) {
   const auto vocabulary = static_cast<std::int64_t>(log_probs.size());
   check_finite(logits, vocabulary, [this] { return where(); });
-  if (is_forced()) return log_softmax_row(logits, vocabulary, log_probs.data());
+  const auto normalise = [&] {
+    if (are_scores) {
+      std::copy_n(logits, vocabulary, log_probs.data());
+    } else {
+      log_softmax_row(logits, vocabulary, log_probs.data());
+    }
+  };
+  if (is_forced()) return normalise();
 
   const bool is_first =
       setup_.options.prefix_bias > 0 ? length_ == 0 : length_ == static_cast<std::int64_t>(source_.prefix.size());
@@ -89,7 +97,7 @@ void Beam::edit_and_normalise(const Row& row, const float* logits, std::span<flo
       return;
     }
   }
-  log_softmax_row(logits, vocabulary, log_probs.data());
+  normalise();
   if (setup_.options.prefix_bias > 0 && row.follows_prefix) favour_prefix(log_probs);
   if (source_.automaton) source_.automaton->restrict(row.state, log_probs);
 }

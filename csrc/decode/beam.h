@@ -48,6 +48,7 @@ struct StepAnswer {
   std::int64_t vocabulary;
   const float* attention;  // [rows, positions], or null
   std::int64_t positions;
+  bool are_scores = false;  // not logits: they are not normalised
 };
 
 class Beam {
@@ -101,7 +102,7 @@ class Beam {
 
  private:
   void compute_log_probs(const StepAnswer& answer);
-  void edit_and_normalise(const Row& row, const float* logits, std::span<float> log_probs);
+  void edit_and_normalise(const Row& row, const float* logits, bool are_scores, std::span<float> log_probs);
   void favour_prefix(std::span<float> log_probs) const;
   std::vector<Candidate> candidates(std::int64_t vocabulary, std::span<const float> penalties);
   Candidate forced_candidate() const;

@@ -95,8 +95,8 @@ class Scorer {
                        std::to_string(vocabulary_));
     }
     check_finite(logits, vocabulary_, [&] { return where; });
-    log_softmax_row(logits, vocabulary_, buffer_.data());
-    log_probs_[target].push_back(buffer_[token]);
+    if (!model_.gives_scores()) log_softmax_row(logits, vocabulary_, buffer_.data());
+    log_probs_[target].push_back(model_.gives_scores() ? logits[token] : buffer_[token]);
   }
 
   StepModel& model_;

@@ -116,7 +116,7 @@ class BatchSearch {
     const bool first_step = vocabulary_ == 0;
     vocabulary_ = check_logits("search", logits, num_rows_, 1, vocabulary_);
     if (first_step) check_vocabulary(vocabulary_, setup_.marks, options, sources_);
-    StepAnswer answer{logits.data<float>(), vocabulary_, nullptr, 0};
+    StepAnswer answer{logits.data<float>(), vocabulary_, nullptr, 0, model_.gives_scores()};
     if (options.return_attention || setup_.score.needs_coverage()) keep_attention(first_step);
     if (!attention_.empty()) {
       answer.attention = attention_.back().data<float>();

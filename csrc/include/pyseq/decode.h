@@ -24,6 +24,8 @@ class StepModel {
   virtual void reorder(std::span<const std::int64_t> parents) = 0;
   /// Attention of the last step, [rows, time, source positions] float32; undefined where the model has none.
   virtual Tensor attention() const { return {}; }
+  /// Whether step() gives scores that are to be summed up as they are, instead of logits to be normalised.
+  virtual bool gives_scores() const { return false; }
 };
 
 struct Marks {

@@ -73,33 +73,31 @@ void Beam::compute_log_probs(const StepAnswer& answer) {
 // A row that options leave no token gets no probability anywhere: it has no candidates, and dies.
 void Beam::edit_and_normalise(const Row& row, const float* logits, bool are_scores, std::span<float> log_probs) {
   const auto vocabulary = static_cast<std::int64_t>(log_probs.size());
-  check_finite(logits, vocabulary, [this] { return where(); });
-  const auto normalise = [&] {
-    if (are_scores) {
-      std::copy_n(logits, vocabulary, log_probs.data());
-    } else {
-      log_softmax_row(logits, vocabulary, log_probs.data());
-    }
-  };
-  if (is_forced()) return normalise();
+  const float* edited = is_forced() ? logits : edit(row, {logits, log_probs.size()});
+  const bool has_tokens =
+      are_scores ? has_finite_maximum(edited, vocabulary) : log_softmax_row(edited, vocabulary, log_probs.data());
+  if (!has_tokens) {
+    if (edited == logits || !has_finite_maximum(logits, vocabulary)) reject_logits(where(), logits, vocabulary);
+    std::fill(log_probs.begin(), log_probs.end(), kNever);
+    return;
+  }
+  if (are_scores) std::copy_n(edited, vocabulary, log_probs.data());
+  if (is_forced()) return;
+  if (setup_.options.prefix_bias > 0 && row.follows_prefix) favour_prefix(log_probs);
+  if (source_.automaton) source_.automaton->restrict(row.state, log_probs);
+}
 
+// The logits themselves, or a copy that is changed by the rules.
+const float* Beam::edit(const Row& row, std::span<const float> logits) {
   const bool is_first =
       setup_.options.prefix_bias > 0 ? length_ == 0 : length_ == static_cast<std::int64_t>(source_.prefix.size());
   TokenRules::Position position{{}, is_first, expands_, source_.vocabulary};
-  if (setup_.rules.concern(length_, position)) {
-    tree_.tokens(row.node, history_);
-    position.history = history_;
-    edited_.assign(logits, logits + vocabulary);
-    setup_.rules.apply(position, edited_);
-    logits = edited_.data();
-    if (!has_finite_maximum(logits, vocabulary)) {
-      std::fill(log_probs.begin(), log_probs.end(), kNever);
-      return;
-    }
-  }
-  normalise();
-  if (setup_.options.prefix_bias > 0 && row.follows_prefix) favour_prefix(log_probs);
-  if (source_.automaton) source_.automaton->restrict(row.state, log_probs);
+  if (!setup_.rules.concern(length_, position)) return logits.data();
+  tree_.tokens(row.node, history_);
+  position.history = history_;
+  edited_.assign(logits.begin(), logits.end());
+  setup_.rules.apply(position, edited_);
+  return edited_.data();
 }
 
 // p becomes (1 - bias) p, and the prefix's next token gets the rest.

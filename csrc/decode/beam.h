@@ -103,6 +103,7 @@ class Beam {
  private:
   void compute_log_probs(const StepAnswer& answer);
   void edit_and_normalise(const Row& row, const float* logits, bool are_scores, std::span<float> log_probs);
+  const float* edit(const Row& row, std::span<const float> logits);
   void favour_prefix(std::span<float> log_probs) const;
   std::vector<Candidate> candidates(std::int64_t vocabulary, std::span<const float> penalties);
   Candidate forced_candidate() const;

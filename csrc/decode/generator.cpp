@@ -156,8 +156,9 @@ TextScore Generator::score(std::string_view text, const RunLimits& limits) const
     check_logits(kKind, logits, 1, static_cast<std::int64_t>(count), vocabulary_->size());
     for (std::size_t i = 0; i < count; ++i) {
       const float* row = logits.data<float>() + static_cast<std::int64_t>(i) * vocabulary_->size();
-      check_finite(row, vocabulary_->size(), [&] { return "score: token " + std::to_string(begin + i + 1); });
-      log_softmax_row(row, vocabulary_->size(), log_probs.data());
+      if (!log_softmax_row(row, vocabulary_->size(), log_probs.data())) {
+        reject_logits("score: token " + std::to_string(begin + i + 1), row, vocabulary_->size());
+      }
       const std::int64_t id = ids[begin + i + 1];
       result.tokens.push_back(vocabulary_->token(id));
       result.token_log_probs.push_back(log_probs[static_cast<std::size_t>(id)]);

@@ -34,14 +34,15 @@ std::int64_t check_logits(std::string_view caller, const Tensor& logits, std::in
   return shape[2];
 }
 
+// The compiler makes vector code of comparisons that are collected with `|`, not of a maximum that NaN may meet.
 bool has_finite_maximum(const float* logits, std::int64_t vocabulary) {
-  float maximum = -std::numeric_limits<float>::infinity();
-  bool has_nan = false;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  int is_bad = 0, is_finite = 0;
   for (std::int64_t token = 0; token < vocabulary; ++token) {
-    has_nan |= std::isnan(logits[token]);
-    maximum = std::max(maximum, logits[token]);
+    is_bad |= static_cast<int>(!(logits[token] < kInfinity));
+    is_finite |= static_cast<int>(logits[token] > -kInfinity);
   }
-  return !has_nan && std::isfinite(maximum);
+  return is_bad == 0 && is_finite != 0;
 }
 
 void reject_logits(const std::string& where, const float* logits, std::int64_t vocabulary) {
@@ -53,9 +54,11 @@ void reject_logits(const std::string& where, const float* logits, std::int64_t v
   throw Error(where + ": the model gave " + (maximum > 0 ? "an infinite logit" : "no token a probability"));
 }
 
-void log_softmax_row(const float* logits, std::int64_t vocabulary, float* log_probs) {
+bool log_softmax_row(const float* logits, std::int64_t vocabulary, float* log_probs) {
   const RowwiseF32 row{.rows = 1, .columns = vocabulary, .x = logits, .y = log_probs};
   kernels().log_softmax_f32(&row);
+  const auto has_probability = [](float log_prob) { return log_prob > -std::numeric_limits<float>::infinity(); };
+  return std::any_of(log_probs, log_probs + vocabulary, has_probability);
 }
 
 }  // namespace pyseq

@@ -14,18 +14,13 @@ namespace pyseq {
 std::int64_t check_logits(std::string_view caller, const Tensor& logits, std::int64_t rows, std::int64_t time,
                           std::int64_t vocabulary);
 
-/// NaN anywhere, or nothing to normalise by (no finite maximum), is an Error that begins with `where()`.
-template <typename Where>
-void check_finite(const float* logits, std::int64_t vocabulary, const Where& where);
+/// Neither NaN nor +inf, and not -inf alone.
 bool has_finite_maximum(const float* logits, std::int64_t vocabulary);
+/// The Error for logits that have none, or NaN; `where` starts the sentence ("search: source 3, target position 5").
 [[noreturn]] void reject_logits(const std::string& where, const float* logits, std::int64_t vocabulary);
 
-/// log_probs[vocabulary] = log softmax of logits[vocabulary], which has_finite_maximum.
-void log_softmax_row(const float* logits, std::int64_t vocabulary, float* log_probs);
-
-template <typename Where>
-void check_finite(const float* logits, std::int64_t vocabulary, const Where& where) {
-  if (!has_finite_maximum(logits, vocabulary)) reject_logits(where(), logits, vocabulary);
-}
+/// log_probs[vocabulary] = log softmax of logits[vocabulary]; false for logits without a finite maximum. That is seen
+/// in the result, without reading the logits once more: it is then NaN, or -inf, as a whole.
+[[nodiscard]] bool log_softmax_row(const float* logits, std::int64_t vocabulary, float* log_probs);
 
 }  // namespace pyseq

@@ -94,8 +94,7 @@ class Scorer {
       throw IndexError(where + ": token " + std::to_string(token) + " is outside the model's vocabulary of " +
                        std::to_string(vocabulary_));
     }
-    check_finite(logits, vocabulary_, [&] { return where; });
-    if (!model_.gives_scores()) log_softmax_row(logits, vocabulary_, buffer_.data());
+    if (!log_softmax_row(logits, vocabulary_, buffer_.data())) reject_logits(where, logits, vocabulary_);
     log_probs_[target].push_back(model_.gives_scores() ? logits[token] : buffer_[token]);
   }
 

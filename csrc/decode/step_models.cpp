@@ -23,12 +23,14 @@ Tensor log_probs_of(StepModel& model, const Tensor& tokens, const RunLimits& lim
   for (std::int64_t place = 0; place < rows * time; ++place) {
     const float* from = logits.data<float>() + place * vocabulary;
     float* to = result.mutable_data<float>() + place * vocabulary;
-    check_finite(from, vocabulary, [&] { return std::string(caller) + ": row " + std::to_string(place / time); });
+    bool is_good = true;
     if (model.gives_scores()) {
+      is_good = has_finite_maximum(from, vocabulary);
       std::copy_n(from, vocabulary, to);
     } else {
-      log_softmax_row(from, vocabulary, to);
+      is_good = log_softmax_row(from, vocabulary, to);
     }
+    if (!is_good) reject_logits(std::string(caller) + ": row " + std::to_string(place / time), from, vocabulary);
   }
   return result;
 }

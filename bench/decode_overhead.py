@@ -82,9 +82,7 @@ def program_times(program: pyseq.Program, beam_size: int, steps: int) -> tuple[f
         model = decode.program_step_model(program, session.new_state(1))
         with program.profile() as profile:
             start = time.perf_counter()
-            decode.search(
-                model, 1, start=1, end=0, beam_size=beam_size, max_length=steps, early_exit="never"
-            )
+            decode.search(model, 1, start=1, end=0, beam_size=beam_size, max_length=steps, early_exit="never")
             seconds = time.perf_counter() - start
         events = profile.events()
         inside = events.seconds[events.depth == 0].sum() + events.overhead.sum()

@@ -7,7 +7,7 @@ import collections.abc
 import numpy
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Error', 'FormatError', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -755,6 +755,18 @@ class Hypothesis:
         """
         The likeliest tokens, as (id, log probability), for each of token_log_probs.
         """
+class Ensemble:
+    """
+    Step models whose probabilities are averaged; see pyseq.decode.ensemble.
+    """
+    def __init__(self, models: collections.abc.Sequence[typing.Any], mean: str = 'probabilities', weights: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = []) -> None:
+        ...
+class Fusion:
+    """
+    A step model and a language model; see pyseq.decode.fuse.
+    """
+    def __init__(self, model: typing.Any, language_model: typing.Any, weight: typing.SupportsFloat | typing.SupportsIndex, language_start: typing.SupportsInt | typing.SupportsIndex | None = None) -> None:
+        ...
 class ProgramStepModel:
     """
     The `step` function of a program with a state, which is cloned.

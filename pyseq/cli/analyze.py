@@ -12,8 +12,18 @@ import typer
 import pyseq
 from pyseq.analysis import BeamAnalysis, analyze_beam, read_pairs
 from pyseq.cli.table import print_table
-from pyseq.tasks import Translator
-from pyseq.viz import beam_errors_page, beam_errors_plot
+from pyseq.tasks import Captioner, Translator
+from pyseq.viz import (
+    AttentionMap,
+    CaptionMap,
+    attention_page,
+    attention_plot,
+    attention_text,
+    beam_errors_page,
+    beam_errors_plot,
+    caption_page,
+    caption_plot,
+)
 
 app = typer.Typer(help="Find out why a model errs.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -76,3 +86,70 @@ def _row(analysis: BeamAnalysis) -> list[str]:
         *(str(counts[blame]) for blame in ("none", "search", "model")),
         *(share.rstrip("%") for share in shares),
     ]
+
+
+@app.command("attention")
+def attention(
+    model: Annotated[
+        Path, typer.Argument(help="A translator or captioner: a program file, a folder, or a model of the package.")
+    ],
+    inputs: Annotated[list[str], typer.Argument(help="Texts, or picture files.")],
+    beam_size: Annotated[int, typer.Option(min=1, help="Hypotheses kept at each step.")] = 1,
+    html: Annotated[Path | None, typer.Option(help="Write a page with all of them.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Write pictures: .png, .svg or .pdf; from the second on, numbered.")
+    ] = None,
+) -> None:
+    """Show what a model looked at, word by word: over the words of a text, or over the places of a picture."""
+    loaded = pyseq.load(model)
+    if isinstance(loaded, Captioner):
+        captions = _caption_maps(loaded, inputs, beam_size)
+        for number, item in enumerate(captions):
+            print(item.title)
+            if picture is not None:
+                caption_plot(item, _numbered(picture, number))
+        if html is not None:
+            html.write_text(caption_page(captions), encoding="utf-8")
+        return
+    if not isinstance(loaded, Translator):
+        raise pyseq.ArgumentError(f"analyze attention: {model} is neither a translator nor a captioner")
+    maps = _attention_maps(loaded, inputs, beam_size)
+    for number, found in enumerate(maps):
+        print(found.title)
+        if picture is not None:
+            attention_plot(found, _numbered(picture, number))
+        elif html is None:
+            print(attention_text(found.rows, found.columns, found.weights), end="\n\n")
+    if html is not None:
+        html.write_text(attention_page(maps), encoding="utf-8")
+
+
+def _attention_maps(translator: Translator, texts: list[str], beam_size: int) -> list[AttentionMap]:
+    """Per text what its best translation looked at."""
+    maps = []
+    found = translator.translate_batch(texts, beam_size=beam_size, return_attention=True)
+    for text, (best, *_) in zip(texts, found, strict=True):
+        if best.attention is None:
+            raise pyseq.ArgumentError("analyze attention: the model tells no attention")
+        columns = translator.source_tokens(text)
+        maps.append(AttentionMap(f"{text} → {best.text}", best.tokens, columns, best.attention))
+    return maps
+
+
+def _caption_maps(captioner: Captioner, files: list[str], beam_size: int) -> list[CaptionMap]:
+    """Per picture what its best caption looked at."""
+    if captioner.grid == (0, 0):
+        raise pyseq.ArgumentError("analyze attention: the model tells no attention")
+    images = captioner.read(files)
+    maps = []
+    for image, (best, *_) in zip(
+        images, captioner.caption_batch(images, beam_size=beam_size, return_attention=True), strict=True
+    ):
+        assert best.attention is not None
+        maps.append(CaptionMap(best.text, image, best.tokens, best.attention, captioner.grid))
+    return maps
+
+
+def _numbered(file: Path, number: int) -> Path:
+    """The file itself, then file-2.png, file-3.png and so on."""
+    return file if number == 0 else file.with_stem(f"{file.stem}-{number + 1}")

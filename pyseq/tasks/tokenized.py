@@ -143,6 +143,10 @@ class TokenizedTranslator(Translator):
         """See `Translator.score`."""
         return self._readable(super().score(self._source_tokens(source), self._target_tokens(target), **options))
 
+    def source_tokens(self, text: str) -> list[str]:
+        """See `Translator.source_tokens`."""
+        return super().source_tokens(self._source_tokens(text))
+
     def _source_tokens(self, text: str) -> str:
         return self.tokenizer.as_tokens(self.tokenizer.encode(text))
 

@@ -109,6 +109,11 @@ class Translator:
         """
         return self._hypothesis(self._core.score(source, target, length_penalty, deadline, cancel))
 
+    def source_tokens(self, text: str) -> list[str]:
+        """What the model reads of a text: the columns of its attention."""
+        vocabulary = self.program.vocabulary(self.program.task["source_vocabulary"])
+        return [*vocabulary.split(text), *(vocabulary.token(id) for id in self.program.task.get("source_suffix", []))]
+
     def save(self, file: str | PathLike[str]) -> None:
         """Write the program file: what `pyseq.load` and C++ open."""
         self.program.save(file)

@@ -1,17 +1,23 @@
 """Pictures and pages: self-contained files, and text for a terminal."""
 
 from pyseq.viz.attention_page import AttentionMap, attention_page
+from pyseq.viz.attention_picture import attention_plot
 from pyseq.viz.attention_text import attention_text
 from pyseq.viz.beam_errors import beam_errors_page, beam_errors_plot
+from pyseq.viz.captions import CaptionMap, caption_page, caption_plot
 from pyseq.viz.gradient_flow import compare_cells, gradient_norms, plot_gradient_flow
 from pyseq.viz.learning_curves import learning_curves, read_curves
 
 __all__ = [
     "AttentionMap",
+    "CaptionMap",
     "attention_page",
+    "attention_plot",
     "attention_text",
     "beam_errors_page",
     "beam_errors_plot",
+    "caption_page",
+    "caption_plot",
     "compare_cells",
     "gradient_norms",
     "learning_curves",

@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LONG = 2  # characters; where a column has a longer word, all of them stand upright
+
 STYLE = """
 body { font: 16px/1.4 system-ui, sans-serif; margin: 2rem; color: #222; background: #fff; }
 h2 { font-size: 1.1rem; font-weight: 600; margin: 2rem 0 .5rem; }
 .map { overflow-x: auto; }
 table { border-collapse: collapse; font-family: ui-monospace, monospace; }
 th { font-weight: 400; padding: 0 .15rem; height: 1.6rem; min-width: 1.1rem; }
-tbody th { text-align: right; padding-right: .5rem; }
+.words thead th { vertical-align: bottom; }
+.words thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
+tbody th { white-space: nowrap; text-align: right; padding-right: .5rem; }
 td { width: 1.3rem; min-width: 1.1rem; height: 1.6rem; padding: 0; border: 1px solid #f4f4f4; }
 tr:hover td { border-color: #bbb; }
 .note { color: #666; font-size: .9rem; }
@@ -31,6 +35,17 @@ class AttentionMap:
     rows: Sequence[str]
     columns: Sequence[str]
     weights: NDArray[Any]
+
+    def checked(self, name: str) -> NDArray[Any]:
+        """The weights.
+
+        Raises:
+            ValueError: they have another shape than the tokens.
+        """
+        weights = np.asarray(self.weights)
+        if weights.shape != (len(self.rows), len(self.columns)):
+            raise ValueError(f"{name}: weights {list(weights.shape)}, expected [{len(self.rows)}, {len(self.columns)}]")
+        return weights
 
 
 def attention_page(maps: Sequence[AttentionMap], title: str = "Attention") -> str:
@@ -61,14 +76,11 @@ def attention_page(maps: Sequence[AttentionMap], title: str = "Attention") -> st
 
 
 def _section(item: AttentionMap) -> str:
-    weights = np.asarray(item.weights)
-    if weights.shape != (len(item.rows), len(item.columns)):
-        raise ValueError(
-            f"attention_page: weights {list(weights.shape)}, expected [{len(item.rows)}, {len(item.columns)}]"
-        )
-    head = "".join(f"<th>{_token(token)}</th>" for token in item.columns)
+    weights = item.checked("attention_page")
+    upright = ' class="words"' if any(len(token) > LONG for token in item.columns) else ""
+    head = "".join(f"<th><span>{_token(token)}</span></th>" for token in item.columns)
     lines = "".join(_row(token, item.columns, row) for token, row in zip(item.rows, weights.tolist(), strict=True))
-    table = f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{lines}</tbody></table>"
+    table = f"<table{upright}><thead><tr><th></th>{head}</tr></thead><tbody>{lines}</tbody></table>"
     return f'<section><h2>{escape(item.title)}</h2><div class="map">{table}</div></section>'
 
 

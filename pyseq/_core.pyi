@@ -96,13 +96,18 @@ class Vocabulary:
     """
     The vocabulary of a program file; pyseq.text.Vocabulary is the one to build and save.
     """
+    @staticmethod
+    def subwords(tokens: collections.abc.Sequence[str], unknown: typing.SupportsInt | typing.SupportsIndex | None = None, merges: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex]] = [], scores: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = [], splits_punctuation: bool = False) -> Vocabulary:
+        """
+        A vocabulary of pieces of words, found by merges or by scores.
+        """
     def __init__(self, tokens: collections.abc.Sequence[str], unit: str, unknown: typing.SupportsInt | typing.SupportsIndex | None = None) -> None:
         ...
     def __len__(self) -> int:
         ...
     def decode(self, ids: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> str:
         """
-        The text of ids: characters joined directly, words by single spaces.
+        The text of ids: characters joined directly, words by single spaces, U+2581 of subwords as a space.
         """
     def encode(self, text: str) -> list[int]:
         """
@@ -114,7 +119,7 @@ class Vocabulary:
         """
     def split(self, text: str) -> list[str]:
         """
-        The characters or words of a text.
+        The characters or words of a text; of subwords what pieces are looked for in.
         """
     def token(self, id: typing.SupportsInt | typing.SupportsIndex) -> str:
         """
@@ -128,7 +133,7 @@ class Vocabulary:
     @property
     def unit(self) -> str:
         """
-        What texts are split into: "character" or "word".
+        What texts are split into: "character", "word" or "subword".
         """
     @property
     def unknown(self) -> int | None:

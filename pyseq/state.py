@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,8 @@ class State:
 
     A model changes it explicitly: `state.carry["hidden"] = h`. Each kind behaves differently in a search:
 
-    - `carry`: tensors [rows, ...] of fixed size; `reorder` gathers their rows;
+    - `carry`: tensors [rows, ...] of fixed size; `reorder` gathers their rows. Of those named in `varying`, each source
+      batch has sizes of its own (what is kept per source position): `encode` writes them;
     - `cache`: key/value caches that grow along time (`ops.cached_attention`); `reorder` shares their blocks;
     - `memory`: tensors [sources, ...] computed once, by `encode`; rows read them through the map `rows`.
 
@@ -38,6 +40,7 @@ class State:
         self.carry: dict[str, Tensor] = {}
         self.cache: dict[str, CacheLike] = {}
         self.memory: dict[str, Tensor] = {}
+        self.varying: set[str] = set()
         self._count = example_size(rows)
         sources = np.arange(self._count, dtype=np.int64)
         recorder = active_recorder()
@@ -71,7 +74,14 @@ class State:
         """A state that can go another way: tensors are shared, caches share their blocks until one side grows."""
         other = State(self._count)
         other.carry, other.memory, other.rows = dict(self.carry), dict(self.memory), self.rows
+        other.varying = set(self.varying)
         other.cache = {name: cache.copy() for name, cache in self.cache.items()}
+        return other
+
+    def at(self, carry: dict[str, Tensor]) -> State:
+        """The same state with other carried tensors, within a loop's body for instance; rows and memory are shared."""
+        other = copy.copy(self)
+        other.carry = carry
         return other
 
     def __repr__(self) -> str:

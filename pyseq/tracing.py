@@ -103,7 +103,7 @@ class Node:
 class DeclaredState:
     """What the program file says about a state."""
 
-    kind: str  # "carry", "cache" or "memory"
+    kind: str  # "carry", "cache", "memory" or "varying"
     dtype: str
     shape: tuple[int, ...]
 

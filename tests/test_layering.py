@@ -48,7 +48,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "search_options": {"_core"},
     "decode": {"_core", "tensor", "state", "program", "search_options", "constraints"},
     "exporting": {"_core", "dim", "tensor", "tracing", "state", "nn", "packing", "program"},
-    "models": {"_core", "dim", "tensor", "ops", "control", "state", "nn"},
+    "models": {"_core", "dim", "tensor", "random", "ops", "control", "state", "nn"},
     "viz": {"_core", "autograd", "nn", "tensor"},
     "tasks": {"_core", "text", "program", "decode", "search_options", "constraints"},
     "hub": {"_core", "tensor", "ops", "nn", "models", "text", "exporting", "program", "tasks"},

@@ -16,8 +16,10 @@ import pyseq
 from pyseq.recipes import evaluate, train
 from pyseq.recipes.caption import Caption, CaptionConfig
 from pyseq.recipes.charlm import Charlm, CharlmConfig
+from pyseq.recipes.g2p import G2p, G2pConfig
 from pyseq.recipes.music import END, Music, MusicConfig, beginning, read_tunes
 from pyseq.recipes.names import Names, NamesConfig
+from pyseq.recipes.translate_rnn import TranslateConfig, TranslateRnn
 from pyseq.tasks import Captioner, Classifier, Generator, Translator
 
 LANGUAGES = {"Vowelish": "aeiou", "Consonantish": "bcdfg"}
@@ -178,3 +180,77 @@ def test_music_goes_on_in_the_key_of_its_beginning(tmp_path: Path) -> None:
     assert END not in text
     bits = evaluate(Music, tmp_path / "run" / "model.safetensors", source)["bits_per_character"]
     assert bits == pytest.approx(result.metrics["bits_per_character"], abs=0.15)
+
+
+def write_dictionary(folder: Path) -> Path:
+    """Words that are spelt backwards, some of them in two ways."""
+    random = np.random.default_rng(2)
+    lines = []
+    for _ in range(300):
+        letters = random.choice(list("abdeikmnorstu"), random.integers(2, 6))
+        word, phones = "".join(letters), " ".join(letter.upper() for letter in letters)
+        lines.append(f"{word} {phones}")
+        if random.random() < 0.1:
+            lines.append(f"{word}(2) {phones} H")
+    (folder / "train.dict.gz").write_bytes(gzip.compress("\n".join(dict.fromkeys(lines)).encode()))
+    return folder
+
+
+def test_g2p_learns_to_spell_and_is_searched_by_beam(tmp_path: Path) -> None:
+    source = write_dictionary(tmp_path)
+    sizes: dict[str, Any] = {"embedding_size": 24, "encoder_size": 24, "decoder_size": 48, "attention_size": 24}
+    config = G2pConfig(epochs=None, max_steps=220, batch_size=32, learning_rate=1e-2, dropout=0.0, **sizes)
+    recipe = G2p(config)
+    result, translator = run(recipe, tmp_path / "run", source)
+    assert isinstance(translator, Translator)
+    assert result.metrics["loss"] < 1.0
+    found = translator.translate("dream", beam_size=4, return_attention=True)
+    assert found.tokens[0] == "D"
+    assert found.attention is not None
+    assert found.attention.shape == (len(found.tokens), 5)
+    rates = evaluate(G2p, tmp_path / "run" / "model.safetensors", source)
+    assert rates["phone_error_rate"] < 0.3
+    assert rates["word_error_rate"] < 0.8
+    assert not set(recipe.held_out) & set(recipe.known)
+
+
+PLACES = {"house": "maison", "town": "ville", "street": "rue", "square": "place"}
+COLOURS = {"red": "rouge", "white": "blanche", "green": "verte", "grey": "grise"}
+
+
+def write_translations(folder: Path) -> Path:
+    lines = []
+    for place, lieu in PLACES.items():
+        for colour, couleur in COLOURS.items():
+            for subject, sujet in (("The", "La"), ("Every", "Chaque"), ("My", "Notre")):
+                source = f"{subject} {place} is {colour}, isn't it?"
+                lines.append(f"{source}\t{sujet} {lieu} est {couleur}, n'est-ce pas ?")
+                lines.append(f"{source}\t{sujet} {lieu} est bien {couleur}.")
+    (folder / "pairs.tsv.xz").write_bytes(lzma.compress("\n".join(lines).encode()))
+    return folder
+
+
+@pytest.mark.parametrize("level", ["bpe", "unigram", "word"])
+def test_translate_rnn_learns_a_few_phrases(tmp_path: Path, level: str) -> None:
+    pytest.importorskip("sacrebleu", reason="pip install 'pyseq[metrics]'")
+    if level != "word":
+        pytest.importorskip("tokenizers", reason="pip install 'pyseq[text]'")
+    source = write_translations(tmp_path)
+    sizes: dict[str, Any] = {"embedding_size": 24, "encoder_size": 24, "decoder_size": 48}
+    options: dict[str, Any] = {"level": level, "vocabulary_size": 120, "max_tokens": 300, "learning_rate": 1e-2}
+    config = TranslateConfig(epochs=None, max_steps=100, dropout=0.0, **options, **sizes)
+    recipe = TranslateRnn(config)
+    _, translator = run(recipe, tmp_path / "run", source)
+    assert isinstance(translator, Translator)
+    english = next(iter(recipe.held_out))
+    found = translator.translate(english, beam_size=4, n_best=4, length_penalty=1.0)
+    assert found.text.split()[0] in {"La", "Chaque", "Notre"}
+    assert found.text[-1] in ".?"
+    scores = evaluate(TranslateRnn, tmp_path / "run" / "model.safetensors", source)
+    assert scores["bleu_greedy"] > 25
+    assert scores["bleu_beam"] >= scores["bleu_beam_first"]
+
+
+def test_translate_rnn_refuses_another_level() -> None:
+    with pytest.raises(pyseq.ArgumentError, match=r"translate-rnn: level is 'byte', expected one of"):
+        TranslateRnn(TranslateConfig(level="byte")).prepare()

@@ -132,7 +132,7 @@ def test_decode_leaves_out_what_it_is_told() -> None:
         ({"tokens": ["a", "b", "a"], "unit": "word"}, "tokens 0 and 2 are both 'a'"),
         ({"tokens": ["a"], "unit": "word", "unknown": 1}, "unknown is 1, expected an id below 1"),
         ({"tokens": ["a"], "unit": "word", "unknown": -1}, "unknown is -1"),
-        ({"tokens": ["a"], "unit": "syllable"}, "unit is 'syllable', expected 'character' or 'word'"),
+        ({"tokens": ["a"], "unit": "syllable"}, "unit is 'syllable', expected 'character', 'word' or 'subword'"),
     ],
 )
 def test_python_and_cpp_refuse_the_same_tables(arguments: dict[str, Any], message: str) -> None:

@@ -9,6 +9,7 @@
 #include "decode/session_pool.h"
 #include "decode/task_fields.h"
 #include "pyseq/decode.h"
+#include "text/subwords.h"
 
 namespace pyseq {
 namespace {
@@ -24,8 +25,9 @@ Tensor as_row(std::span<const std::int64_t> ids) {
   return tokens;
 }
 
-/// Words are joined by single spaces, characters directly.
+/// Words are joined by single spaces, characters directly; pieces of words tell where a space is.
 std::string joined_after(const std::string& token, TextUnit unit, bool is_first) {
+  if (unit == TextUnit::subword) return is_first ? subwords_as_text(token) : with_spaces(token);
   return unit == TextUnit::word && !is_first ? " " + token : token;
 }
 
@@ -118,7 +120,8 @@ std::vector<std::int64_t> Generator::encode_prompt(std::string_view text, std::s
   if (start_) ids.insert(ids.begin(), *start_);
   if (ids.empty()) {
     throw ValueError(std::string(caller) + ": the text is empty, expected at least one " +
-                     (vocabulary_->unit() == TextUnit::word ? "word" : "character") + " (the model has no start mark)");
+                     (vocabulary_->unit() == TextUnit::character ? "character" : "word") +
+                     " (the model has no start mark)");
   }
   return ids;
 }

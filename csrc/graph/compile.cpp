@@ -214,9 +214,9 @@ class FunctionCompiler {
       reject(spec_, "cache " + program_.states[result_.caches[0]].name,
              "is appended to by a function that writes memory, which empties the caches");
     }
-    const auto is_carry = [&](int state) { return program_.states[state].kind == StateKind::carry; };
+    const auto has_rows = [&](int state) { return program_.states[state].kind != StateKind::memory; };
     result_.reads_rows_of_state = result_.reads_rows || !result_.caches.empty() ||
-                                  std::any_of(result_.reads.begin(), result_.reads.end(), is_carry);
+                                  std::any_of(result_.reads.begin(), result_.reads.end(), has_rows);
   }
 
   const ProgramSpec& program_;

@@ -50,11 +50,13 @@ class Probe {
       inputs.push_back(Tensor::meta(function.inputs[i].dtype, Shape(sizes)));
     }
     for (const int state : function.reads) {
-      if (!tensors_[state].defined()) throw ValueError("memory is read before a function has written it");
+      if (!tensors_[state].defined()) throw ValueError("a state is read before a function has written it");
     }
     const PlanPtr plan = Planner(program_, plans_, limits_).plan(index, inputs, state_);
     for (const auto& [state, operand] : function.updates) {
-      if (program_.states[state].kind != StateKind::memory || operand.ref.kind != ValueRef::Kind::value) continue;
+      const StateKind kind = program_.states[state].kind;
+      const bool has_own_shape = kind == StateKind::memory || kind == StateKind::varying;
+      if (!has_own_shape || operand.ref.kind != ValueRef::Kind::value) continue;
       const TensorType& type = plan->slots[operand.ref.index];
       tensors_[state] = Tensor::meta(type.dtype, type.shape);
     }

@@ -43,6 +43,8 @@ const char* state_kind_name(StateKind kind) {
       return "cache";
     case StateKind::memory:
       return "memory";
+    case StateKind::varying:
+      return "varying";
   }
   return "unknown";
 }

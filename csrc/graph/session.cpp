@@ -24,7 +24,9 @@ void check_state(const Program& program, const CompiledFunction& function, std::
   if (state->program.get() != &program) throw_value(function, "the state belongs to another program");
   for (const int index : function.reads) {
     if (state->tensors[index].defined()) continue;
-    throw_value(function, "memory \"" + program.state()[index].name + "\" has not been written by any function yet");
+    const StateInfo& info = program.state()[index];
+    throw_value(function, std::string(state_kind_name(info.kind)) + " \"" + info.name +
+                              "\" has not been written by any function yet");
   }
   const std::int64_t batch = size_of_dim(function, inputs, "batch");
   if (function.reads_rows_of_state && !function.writes_memory && batch >= 0 && batch != state->rows) {

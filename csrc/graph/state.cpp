@@ -24,6 +24,11 @@ Tensor gather(const Tensor& tensor, std::span<const std::int64_t> rows) {
   return result;
 }
 
+/// A row of the state has a row of its own of it.
+bool is_gathered(StateKind kind) {
+  return kind == StateKind::carry || kind == StateKind::varying;
+}
+
 int find_state(const State::Impl& state, std::string_view name) {
   std::string known;
   for (std::size_t i = 0; i < state.tensors.size(); ++i) {
@@ -125,7 +130,7 @@ void State::reorder(std::span<const std::int64_t> parents) {
   next.impl_->program = impl_->program;
   next.impl_->tensors = impl_->tensors;
   for (std::size_t i = 0; i < impl_->tensors.size(); ++i) {
-    if (impl_->program->state()[i].kind == StateKind::carry) {
+    if (is_gathered(impl_->program->state()[i].kind) && impl_->tensors[i].defined()) {
       next.impl_->tensors[i] = gather(impl_->tensors[i], parents);
     }
     const auto& cache = impl_->caches[i];

@@ -31,6 +31,7 @@ void StateTransaction::start_sequences(std::int64_t rows) {
   for (std::size_t i = 0; i < infos.size(); ++i) {
     Tensor& tensor = next_.tensors[i];
     if (infos[i].kind == StateKind::carry) tensor = initial_carry(infos[i], rows);
+    if (infos[i].kind == StateKind::varying) tensor = {};
     if (infos[i].kind == StateKind::cache) next_.caches[i] = initial_cache(infos[i], rows);
     // Memory of other functions stays when it belongs to as many sources.
     if (infos[i].kind == StateKind::memory && tensor.defined() && tensor.size(0) != rows) tensor = {};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 #include <set>
 #include <utility>
@@ -26,16 +27,44 @@ TextUnit read_unit(const ObjectReader& fields) {
   const std::string& unit = fields.text("unit");
   if (unit == "character") return TextUnit::character;
   if (unit == "word") return TextUnit::word;
-  throw_format(fields.where(), "unit is " + in_quotes(unit) + ", expected 'character' or 'word'");
+  if (unit == "subword") return TextUnit::subword;
+  throw_format(fields.where(), "unit is " + in_quotes(unit) + ", expected 'character', 'word' or 'subword'");
+}
+
+SubwordRules read_subword_rules(const ObjectReader& fields) {
+  SubwordRules rules;
+  for (const Json& merge : fields.list_or_empty("merges")) {
+    if (!merge.is_array() || merge.size() != 2) throw_format(fields.where(), "a merge is not a pair of ids");
+    rules.merges.emplace_back(read_integer(merge[0], fields.where(), "an id of a merge"),
+                              read_integer(merge[1], fields.where(), "an id of a merge"));
+  }
+  for (const Json& score : fields.list_or_empty("scores")) {
+    if (!score.is_null() && !score.is_number()) throw_format(fields.where(), "a score is neither a number nor null");
+    rules.scores.push_back(score.is_null() ? -std::numeric_limits<double>::infinity() : score.get<double>());
+  }
+  const Json* splits = fields.find("splits_punctuation");
+  if (splits != nullptr && !splits->is_boolean()) {
+    throw_format(fields.where(), "'splits_punctuation' is neither true nor false");
+  }
+  rules.splits_punctuation = splits != nullptr && splits->get<bool>();
+  return rules;
 }
 
 std::shared_ptr<const Vocabulary> read_vocabulary(const ObjectReader& fields) {
-  fields.allow_only({"unit", "tokens", "unknown"});
+  const TextUnit unit = read_unit(fields);
+  if (unit == TextUnit::subword) {
+    fields.allow_only({"unit", "tokens", "unknown", "merges", "scores", "splits_punctuation"});
+  } else {
+    fields.allow_only({"unit", "tokens", "unknown"});
+  }
   std::optional<std::int64_t> unknown;
   const Json* id = fields.find("unknown");
   if (id != nullptr && !id->is_null()) unknown = read_integer(*id, fields.where(), "'unknown'");
   try {
-    return std::make_shared<const Vocabulary>(read_tokens(fields), read_unit(fields), unknown);
+    if (unit == TextUnit::subword) {
+      return std::make_shared<const Vocabulary>(read_tokens(fields), unknown, read_subword_rules(fields));
+    }
+    return std::make_shared<const Vocabulary>(read_tokens(fields), unit, unknown);
   } catch (const ValueError& error) {
     throw_format(fields.where(), error.what());
   }
@@ -46,7 +75,8 @@ StateKind read_kind(const ObjectReader& fields) {
   if (name == "carry") return StateKind::carry;
   if (name == "cache") return StateKind::cache;
   if (name == "memory") return StateKind::memory;
-  throw_format(fields.where(), "kind is " + in_quotes(name) + ", expected 'carry', 'cache' or 'memory'");
+  if (name == "varying") return StateKind::varying;
+  throw_format(fields.where(), "kind is " + in_quotes(name) + ", expected 'carry', 'cache', 'memory' or 'varying'");
 }
 
 /// Elements of one row (carry) or of one position of one row (cache).
@@ -76,7 +106,8 @@ void check_state_shape(const StateInfo& state, const std::string& where) {
       }
       break;
     case StateKind::memory:
-      if (rank != 0) throw_format(where, "shape is not empty: a memory has the shape that a function gives it");
+    case StateKind::varying:
+      if (rank != 0) throw_format(where, "shape is not empty: such a state has the shape that a function gives it");
       break;
   }
   check_state_size(state, where);

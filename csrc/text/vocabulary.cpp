@@ -3,6 +3,7 @@
 #include <functional>
 #include <utility>
 
+#include "text/subwords.h"
 #include "text/utf8.h"
 
 namespace pyseq {
@@ -46,6 +47,18 @@ void for_each_unit(std::string_view text, TextUnit unit, const UnitVisitor& visi
 
 }  // namespace
 
+const char* text_unit_name(TextUnit unit) {
+  switch (unit) {
+    case TextUnit::character:
+      return "character";
+    case TextUnit::word:
+      return "word";
+    case TextUnit::subword:
+      return "subword";
+  }
+  return "unknown";
+}
+
 Vocabulary::Vocabulary(std::vector<std::string> tokens, TextUnit unit, std::optional<std::int64_t> unknown)
     : tokens_(std::move(tokens)), unit_(unit), unknown_(unknown) {
   if (unknown_ && (*unknown_ < 0 || *unknown_ >= size())) {
@@ -62,6 +75,14 @@ Vocabulary::Vocabulary(std::vector<std::string> tokens, TextUnit unit, std::opti
                        " are both '" + text + "'");
     }
   }
+  if (unit_ == TextUnit::subword) subwords_ = make_subword_encoder(tokens_, unknown_, rules_);
+}
+
+Vocabulary::Vocabulary(std::vector<std::string> tokens, std::optional<std::int64_t> unknown, SubwordRules rules)
+    : Vocabulary(std::move(tokens), TextUnit::character, unknown) {
+  unit_ = TextUnit::subword;
+  rules_ = std::move(rules);
+  subwords_ = make_subword_encoder(tokens_, unknown_, rules_);
 }
 
 const std::string& Vocabulary::token(std::int64_t id) const {
@@ -78,12 +99,22 @@ std::optional<std::int64_t> Vocabulary::find(std::string_view token) const {
 
 std::vector<std::string> Vocabulary::split(std::string_view text) const {
   std::vector<std::string> units;
+  if (unit_ == TextUnit::subword) {
+    for_each_word(text, [&](std::string_view word) {
+      for (std::string& unit : subword_units(word, rules_.splits_punctuation)) units.push_back(std::move(unit));
+    });
+    return units;
+  }
   for_each_unit(text, unit_, [&](std::string_view unit) { units.emplace_back(unit); });
   return units;
 }
 
 std::vector<std::int64_t> Vocabulary::encode(std::string_view text) const {
   std::vector<std::int64_t> ids;
+  if (unit_ == TextUnit::subword) {
+    for (const std::string& unit : split(text)) subwords_->encode(unit, ids);
+    return ids;
+  }
   for_each_unit(text, unit_, [&](std::string_view unit) {
     const std::optional<std::int64_t> id = find(unit);
     if (!id && !unknown_) {
@@ -100,7 +131,7 @@ std::string Vocabulary::decode(std::span<const std::int64_t> ids) const {
     if (i > 0 && unit_ == TextUnit::word) text += ' ';
     text += token(ids[i]);
   }
-  return text;
+  return unit_ == TextUnit::subword ? subwords_as_text(text) : text;
 }
 
 }  // namespace pyseq

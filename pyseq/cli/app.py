@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import pyseq
-from pyseq.cli import analyze, bench, convert, data, demo, inspect, profile, quantize, run, score, train
+from pyseq.cli import analyze, bench, convert, data, demo, inspect, profile, quantize, run, score, text, train
 
 app = typer.Typer(
     name="pyseq",
@@ -25,6 +25,7 @@ app.command("eval")(train.evaluate)
 app.command("score")(score.score)
 app.add_typer(analyze.app, name="analyze")
 app.add_typer(data.app, name="data")
+app.add_typer(text.app, name="text")
 app.command("inspect")(inspect.inspect)
 app.command("convert")(convert.convert)
 app.command("quantize")(quantize.quantize)

@@ -7,7 +7,19 @@ __path__ = extend_path(__path__, __name__)  # see pyseq/__init__.py
 from pyseq.data.batching import Batches
 from pyseq.data.finding import find
 from pyseq.data.padding import pad
+from pyseq.data.pairs import IGNORED, Pair, PairBatch, collate_pairs
 from pyseq.data.prefetching import Prefetch
 from pyseq.data.streams import ShuffledStreams, Streams
 
-__all__ = ["Batches", "Prefetch", "ShuffledStreams", "Streams", "find", "pad"]
+__all__ = [
+    "IGNORED",
+    "Batches",
+    "Pair",
+    "PairBatch",
+    "Prefetch",
+    "ShuffledStreams",
+    "Streams",
+    "collate_pairs",
+    "find",
+    "pad",
+]

@@ -60,6 +60,7 @@ def _traced_state(recorder: FunctionRecorder, state: State) -> State:
     rows = example_of(state.rows)
     assert rows is not None
     traced = State(len(rows))
+    traced.varying = set(state.varying)
     for held, new in ((state.carry, traced.carry), (state.memory, traced.memory)):
         for name, tensor in held.items():
             example = example_of(tensor)
@@ -77,6 +78,7 @@ def _record_updates(recorder: FunctionRecorder, state: State) -> None:
                 continue
             example = example_of(tensor)
             assert example is not None
-            shape = example.shape[1:] if kind == "carry" else ()
-            recorder.program.declare(name, DeclaredState(kind, str(example.dtype), shape))
+            declared = "varying" if kind == "carry" and name in state.varying else kind
+            shape = example.shape[1:] if declared == "carry" else ()
+            recorder.program.declare(name, DeclaredState(declared, str(example.dtype), shape))
             recorder.updates[name] = reference

@@ -4,10 +4,12 @@ from pyseq.models.attention import AttentionEncoderDecoder, AttentionOptions
 from pyseq.models.bert import Bert, BertClassifier, BertEmbedder, BertMaskedLanguageModel, BertOptions, BertTagger
 from pyseq.models.captioning import CaptionOptions, ShowAndTell, ShowAttendTell, doubly_stochastic_penalty
 from pyseq.models.conditional import ConditionalLanguageModel
+from pyseq.models.encoder_decoder import EncoderDecoder
 from pyseq.models.gpt import Gpt, GptOptions
 from pyseq.models.image_encoder import ImageEncoder
 from pyseq.models.language_model import LanguageModelOptions, RecurrentLanguageModel
 from pyseq.models.recurrent import RecurrentEncoderDecoder
+from pyseq.models.source_attention import SourceAttention
 from pyseq.models.transformer import Transformer, TransformerOptions
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "BertTagger",
     "CaptionOptions",
     "ConditionalLanguageModel",
+    "EncoderDecoder",
     "Gpt",
     "GptOptions",
     "ImageEncoder",
@@ -29,6 +32,7 @@ __all__ = [
     "RecurrentLanguageModel",
     "ShowAndTell",
     "ShowAttendTell",
+    "SourceAttention",
     "Transformer",
     "TransformerOptions",
     "doubly_stochastic_penalty",

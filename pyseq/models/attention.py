@@ -5,15 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pyseq import nn, ops
-from pyseq.models.recurrent import CELLS
+from pyseq import _core, nn, ops
+from pyseq.control import scan
+from pyseq.models.encoder_decoder import EncoderDecoder
+from pyseq.models.recurrent_state import CELLS, final_states, read_states, write_states
+from pyseq.models.source_attention import SCORES, SourceAttention
 from pyseq.state import State
 from pyseq.tensor import Tensor
+
+FEEDS = ("none", "context", "attentional")
 
 
 @dataclass(frozen=True)
 class AttentionOptions:
-    """Sizes and variants of an `AttentionEncoderDecoder`."""
+    """Sizes and variants of an `AttentionEncoderDecoder`.
+
+    Raises:
+        ArgumentError: an unknown variant, or variants that do not go together.
+    """
 
     source_vocabulary: int
     target_vocabulary: int
@@ -21,30 +30,59 @@ class AttentionOptions:
     target_embedding: int = 32
     encoder_size: int = 128  # of one direction
     decoder_size: int = 256
-    attention_size: int = 128
+    attention_size: int = 128  # of the network of additive scores
     cell: str = "lstm"  # "rnn", "gru" or "lstm"
     encoder_layers: int = 1
+    decoder_layers: int = 1
+    score: str = "additive"  # "additive", "concat" (the same under Luong's name), "dot" or "general"
+    feed: str = "none"  # what enters the recurrence: "none", "context" (Bahdanau), "attentional" (input feeding, Luong)
+    window: int = 0  # positions that local attention sees on either side; 0: global attention
+    alignment: str = "predicted"  # of local attention: "predicted" (local-p) or "monotonic" (local-m)
+    coverage: bool = False  # additive scores see how much attention each position has had
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, known in (("cell", tuple(CELLS)), ("score", SCORES), ("feed", FEEDS)):
+            if getattr(self, name) not in known:
+                raise _core.ArgumentError(
+                    f"AttentionOptions: {name} is {getattr(self, name)!r}, expected one of {known}"
+                )
+        is_additive = self.score in ("additive", "concat")
+        if self.coverage and not is_additive:
+            raise _core.ArgumentError(f"AttentionOptions: score is {self.score!r}, expected 'additive' with coverage")
+        if self.window and is_additive:
+            raise _core.ArgumentError(
+                f"AttentionOptions: score is {self.score!r}, expected 'dot' or 'general' with a window"
+            )
 
 
-class AttentionEncoderDecoder(nn.Module):
-    """Bahdanau's attention over a bidirectional encoder.
+class AttentionEncoderDecoder(EncoderDecoder):
+    """A bidirectional encoder, and a decoder that attends to it.
 
-    The decoder's state s_t, after token y_{t−1}, asks: α_ts = softmax(vᵀ tanh(W_q s_t + W_k a_s)), context c_t = Σ α_ts
-    a_s, and the next token has logits W tanh(U s_t + V c_t). Since the context does not enter the recurrence, a whole
-    target is one call per layer while training.
+    With a_s the encoder's activations, α_ts the softmax over s of score(s_t, a_s), c_t = Σ α_ts a_s, and
+    h̃_t = tanh(U s_t + V c_t), the next token has logits W h̃_t. `feed` tells what enters the recurrence:
+
+    - "none": s_t = f(y_{t−1}, s_{t−1}). The attention stands outside of the recurrence: while training, a whole target
+      is one call per layer, which makes this the fast one.
+    - "context" (Bahdanau): the state before the token asks, by score(s_{t−1}, a_s); s_t = f([y_{t−1}, c_t], s_{t−1}).
+    - "attentional" (Luong's input feeding): s_t = f([y_{t−1}, h̃_{t−1}], s_{t−1}).
+
+    Scores: vᵀ tanh(W_q s_t + W_k a_s) ("additive", "concat"), s_tᵀ a_s ("dot"), s_tᵀ W a_s ("general"). A `window`
+    makes the last two local (`nn.LocalWindow`). With `coverage` the additive score becomes
+    vᵀ tanh(W_q s_t + W_k a_s + w k_ts), where k_ts = Σ_{t' < t} α_t's, and `covered` gives the coverage loss too.
 
     Args:
         options: sizes and variants.
 
     Source:
-        Bahdanau et al., "Neural machine translation by jointly learning to align and translate" (2015), for the scores;
-        Luong et al., "Effective approaches to attention-based neural machine translation" (2015), for where the context
-        goes.
+        Bahdanau et al., "Neural machine translation by jointly learning to align and translate" (2015); Luong et al.,
+        "Effective approaches to attention-based neural machine translation" (2015); See et al., "Get to the point:
+        summarization with pointer-generator networks" (2017), for coverage.
 
     Example:
         >>> import numpy as np
         >>> from pyseq.models import AttentionEncoderDecoder, AttentionOptions
-        >>> model = AttentionEncoderDecoder(AttentionOptions(10, 12, encoder_size=8, decoder_size=16))
+        >>> model = AttentionEncoderDecoder(AttentionOptions(10, 12, encoder_size=8, decoder_size=16, feed="context"))
         >>> state = model.encode(np.array([[3, 4, 5]]), np.array([3]))
         >>> model.step(np.array([[1]]), state).shape
         (1, 1, 12)
@@ -53,30 +91,32 @@ class AttentionEncoderDecoder(nn.Module):
     def __init__(self, options: AttentionOptions) -> None:
         self.options = options
         width = 2 * options.encoder_size
+        recurrent, dropout = CELLS[options.cell], options.dropout
         self.source_embedding = nn.Embedding(options.source_vocabulary, options.source_embedding)
         self.target_embedding = nn.Embedding(options.target_vocabulary, options.target_embedding)
-        self.encoder = CELLS[options.cell](
-            options.source_embedding, options.encoder_size, options.encoder_layers, bidirectional=True
+        self.encoder = recurrent(
+            options.source_embedding, options.encoder_size, options.encoder_layers, bidirectional=True, dropout=dropout
         )
-        self.bridge = nn.Linear(width, options.decoder_size, activation="tanh")
-        self.decoder = CELLS[options.cell](options.target_embedding, options.decoder_size)
-        self.attention = nn.AdditiveAttention(options.decoder_size, width, options.attention_size)
+        self.bridges = nn.ModuleList(
+            nn.Linear(width, options.decoder_size, activation="tanh") for _ in range(options.decoder_layers)
+        )
+        fed = {"none": 0, "context": width, "attentional": options.decoder_size}[options.feed]
+        self.decoder = recurrent(
+            options.target_embedding + fed, options.decoder_size, options.decoder_layers, dropout=dropout
+        )
+        self.attention = SourceAttention(
+            options.decoder_size,
+            width,
+            options.attention_size,
+            options.score,
+            options.window,
+            options.alignment,
+            options.coverage,
+        )
         self.from_state = nn.Linear(options.decoder_size, options.decoder_size)
         self.from_context = nn.Linear(width, options.decoder_size, bias=False)
+        self.dropout = nn.Dropout(dropout)
         self.projection = nn.Linear(options.decoder_size, options.target_vocabulary)
-
-    def forward(self, tokens: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
-        """Logits of every next target token (teacher forcing).
-
-        Args:
-            tokens: [batch, time] int64, the source.
-            lengths: [batch] int64, its valid tokens.
-            targets: [batch, target_time] int64, start mark first.
-
-        Returns:
-            logits [batch, target_time, target_vocabulary].
-        """
-        return self.step(targets, self.encode(tokens, lengths))
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> State:
         """Read a source.
@@ -88,16 +128,15 @@ class AttentionEncoderDecoder(nn.Module):
         Returns:
             the state for `step`.
         """
-        annotations, finals = self.encoder(self.source_embedding(tokens), lengths)  # [batch, time, 2 · encoder_size]
+        x = self.dropout(self.source_embedding(tokens))
+        annotations, finals = self.encoder(x, lengths)  # [batch, time, 2 · encoder_size]
+        last = final_states(finals[-1])
+        layers = [tuple(bridge(part) for part in last) for bridge in self.bridges]
         state = State(tokens.shape[0])
-        state.memory["annotations"] = annotations
-        state.memory["keys"] = self.attention.project(annotations)
-        state.memory["lengths"] = lengths
-        last = finals[-1]
-        if self.options.cell == "lstm":
-            state.carry["h"], state.carry["c"] = self.bridge(last[0]), self.bridge(last[1])
-        else:
-            state.carry["h"] = self.bridge(last)
+        write_states(state, layers)
+        if self.options.feed == "attentional":
+            state.add_carry("attentional", (self.options.decoder_size,))
+        self.attention.start(state, self.dropout(annotations), lengths)
         return state
 
     def step(self, tokens: Tensor, state: State) -> Tensor:
@@ -110,21 +149,81 @@ class AttentionEncoderDecoder(nn.Module):
         Returns:
             logits [batch, time, target_vocabulary].
         """
-        hidden = self._advance(self.target_embedding(tokens), state)
-        memory = state.memory
-        context = self.attention(hidden, memory["keys"], memory["annotations"], memory["lengths"], state.rows)
-        joined = ops.linear(context, self.from_context.weight, activation="none", residual=self.from_state(hidden))
-        logits: Tensor = self.projection(ops.tanh(joined))
-        return logits
+        return self._step(tokens, state)[0]
+
+    def covered(self, tokens: Tensor, lengths: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` gives, and the coverage loss Σ_s min(α_ts, k_ts) of every target position.
+
+        Args:
+            tokens: [batch, time] int64, the source.
+            lengths: [batch] int64, its valid tokens.
+            targets: [batch, target_time] int64, start mark first.
+
+        Returns:
+            logits [batch, target_time, target_vocabulary], loss [batch, target_time].
+
+        Raises:
+            ArgumentError: a model without coverage.
+        """
+        logits, loss = self._step(targets, self.encode(tokens, lengths))
+        if loss is None:
+            raise _core.ArgumentError("AttentionEncoderDecoder.covered: the model has no coverage")
+        return logits, loss
+
+    def _step(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor | None]:
+        x = self.dropout(self.target_embedding(tokens))
+        loss = None
+        if self.options.feed == "none" and not self.options.coverage:
+            hidden = self._advance(x, state)
+            attentional = self._attentional(hidden, self.attention(hidden, state)[0])
+        else:
+            attentional, loss = self._unroll(x, state)
+        logits: Tensor = self.projection(attentional)
+        return logits, loss
+
+    def _unroll(self, x: Tensor, state: State) -> tuple[Tensor, Tensor | None]:
+        """Step by step over x [batch, time, ...]: h̃ [batch, time, decoder_size], coverage losses [batch, time]."""
+        names = list(state.carry)
+
+        def body(x_t: Tensor, carried: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+            now = state.at(dict(zip(names, carried, strict=True)))
+            ys = self._one_step(x_t, now)
+            return ys, tuple(now.carry[name] for name in names)
+
+        steps = ops.split_axis(x, axis=1, size=1)  # [batch, time, 1, ...]
+        ys, finals = scan(body, steps, tuple(state.carry.values()))
+        state.carry.update(zip(names, finals, strict=True))
+        vectors = [ops.merge_axes(y, axis=1) for y in ys]
+        loss = ops.merge_axes(vectors.pop(), axis=1) if self.options.coverage else None
+        return (vectors[0] if len(vectors) == 1 else self._attentional(*vectors)), loss
+
+    def _one_step(self, x: Tensor, state: State) -> tuple[Tensor, ...]:
+        """For x [batch, 1, ...]: s and c (h̃ where that is fed back) [batch, 1, ...], coverage loss [batch, 1, 1]."""
+        if self.options.feed == "context":
+            top = state.carry[f"layer{self.options.decoder_layers - 1}.h"]
+            context, *loss = self.attention(ops.split_axis(top, axis=0, size=1), state)
+            return self._advance(ops.concat(x, context), state), context, *loss
+        if self.options.feed == "none":
+            hidden = self._advance(x, state)
+            context, *loss = self.attention(hidden, state)
+            return hidden, context, *loss
+        before = ops.split_axis(state.carry["attentional"], axis=0, size=1)
+        hidden = self._advance(ops.concat(x, before), state)
+        context, *loss = self.attention(hidden, state)
+        attentional = self._attentional(hidden, context)
+        state.carry["attentional"] = ops.merge_axes(attentional, axis=0)
+        return attentional, *loss
 
     def _advance(self, x: Tensor, state: State) -> Tensor:
         """The decoder's states [batch, time, decoder_size]."""
-        carry = state.carry
-        before: Any = (carry["h"], carry["c"]) if self.options.cell == "lstm" else carry["h"]
-        hidden, (after,) = self.decoder(x, state=[before])
-        if self.options.cell == "lstm":
-            carry["h"], carry["c"] = after
-        else:
-            carry["h"] = after
+        before = read_states(state, self.options.decoder_layers, self.options.cell)
+        hidden, after = self.decoder(x, state=before)
+        write_states(state, after)
         result: Tensor = hidden
+        return result
+
+    def _attentional(self, hidden: Tensor, context: Tensor) -> Tensor:
+        """h̃ = tanh(U s + V c)."""
+        joined: Any = ops.linear(context, self.from_context.weight, activation="none", residual=self.from_state(hidden))
+        result: Tensor = self.dropout(ops.tanh(joined))
         return result

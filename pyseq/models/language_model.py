@@ -7,7 +7,7 @@ from typing import Any
 
 from pyseq import nn
 from pyseq.dim import Size
-from pyseq.models.recurrent import CELLS
+from pyseq.models.recurrent_state import CELLS
 from pyseq.state import State
 from pyseq.tensor import Tensor
 

@@ -58,8 +58,10 @@ from pyseq.nn.convolution import Conv1d, Conv2d
 from pyseq.nn.dropout import Dropout
 from pyseq.nn.embedding import Embedding
 from pyseq.nn.linear import Linear
+from pyseq.nn.local_window import LocalWindow
 from pyseq.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, CTCLoss, HingeLoss, KLDivLoss, MSELoss
 from pyseq.nn.module import Module
+from pyseq.nn.multiplicative_attention import MultiplicativeAttention
 from pyseq.nn.normalization import LayerNorm, RMSNorm
 from pyseq.nn.pooling import MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d
 from pyseq.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions, alibi_slopes
@@ -98,6 +100,7 @@ __all__ = [
     "LayerNorm",
     "LearnedPositions",
     "Linear",
+    "LocalWindow",
     "MSELoss",
     "MaxPool1d",
     "MaxPool2d",
@@ -106,6 +109,7 @@ __all__ = [
     "Module",
     "ModuleList",
     "MultiHeadAttention",
+    "MultiplicativeAttention",
     "Parameter",
     "RMSNorm",
     "RNNCell",

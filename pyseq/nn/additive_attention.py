@@ -8,7 +8,7 @@ from pyseq import ops
 from pyseq.nn import initialization
 from pyseq.nn.linear import Linear
 from pyseq.nn.module import Module
-from pyseq.tensor import Tensor
+from pyseq.tensor import Tensor, labelled
 
 
 class AdditiveAttention(Module):
@@ -67,3 +67,11 @@ class AdditiveAttention(Module):
         """
         projected: Tensor = self.query_proj(query)
         return ops.additive_attention(projected, keys, values, self.weight, lengths, rows)
+
+    def with_weights(
+        self, query: Tensor, keys: Tensor, values: Tensor, lengths: Tensor | None = None, rows: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What `forward` gives, and the weights [batch, 1, tq, tk]."""
+        with labelled(self.path):
+            projected: Tensor = self.query_proj(query)
+            return ops.additive_attention(projected, keys, values, self.weight, lengths, rows, return_weights=True)

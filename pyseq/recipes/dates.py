@@ -151,7 +151,7 @@ class Dates(Recipe):
             "start": TARGETS.id(START),
             "end": TARGETS.id(END),
             "max_length": TARGET_LENGTH + 1,
-            "attention": {"path": self.module.attention.path, "head": 0},
+            "attention": {"path": self.module.attention.attention.path, "head": 0},
             **self.origin(),
         }
         examples = {"encode": {"tokens": tokens, "lengths": lengths}, "step": {"tokens": np.zeros((2, 1), np.int64)}}

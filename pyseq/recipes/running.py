@@ -19,7 +19,7 @@ from pyseq.train.checkpoint import FORMAT
 from pyseq.train.run import Metrics
 from pyseq.train.trainer import BEST, LAST
 
-_NOT_RECIPES = {"recipe", "configuration", "running"}
+_NOT_RECIPES = {"recipe", "configuration", "running", "sequence_pairs"}
 MODEL, CONFIG = "model.safetensors", "config.toml"
 
 
@@ -27,7 +27,8 @@ def recipe_names() -> list[str]:
     """The recipes of the library."""
     import pyseq.recipes
 
-    return sorted(m.name for m in pkgutil.iter_modules(pyseq.recipes.__path__) if m.name not in _NOT_RECIPES)
+    modules = (module.name for module in pkgutil.iter_modules(pyseq.recipes.__path__))
+    return sorted(name.replace("_", "-") for name in modules if name not in _NOT_RECIPES)
 
 
 def find_recipe(name: str) -> type[Recipe]:
@@ -43,7 +44,7 @@ def find_recipe(name: str) -> type[Recipe]:
                 f"no recipe '{name}': {', '.join(recipe_names()) or 'the library has none yet'}, or "
                 "package.module:Class of your own"
             )
-        module_name, attribute = f"pyseq.recipes.{name}", "RECIPE"
+        module_name, attribute = f"pyseq.recipes.{name.replace('-', '_')}", "RECIPE"
     try:
         found = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:

@@ -1,10 +1,19 @@
-"""Text as numbers: vocabularies of characters and words."""
+"""Text as numbers: vocabularies of characters, words and pieces of words."""
 
 from pkgutil import extend_path
 
 __path__ = extend_path(__path__, __name__)  # see pyseq/__init__.py
 
 from pyseq.text.subword import SubwordTokenizer
+from pyseq.text.subwords import build_words, read_sentencepiece, train_subwords
 from pyseq.text.vocabulary import TextUnit, Vocabulary, count_units
 
-__all__ = ["SubwordTokenizer", "TextUnit", "Vocabulary", "count_units"]
+__all__ = [
+    "SubwordTokenizer",
+    "TextUnit",
+    "Vocabulary",
+    "build_words",
+    "count_units",
+    "read_sentencepiece",
+    "train_subwords",
+]

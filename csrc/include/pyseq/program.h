@@ -58,9 +58,10 @@ struct FunctionInfo {
 };
 
 enum class StateKind {
-  carry,   // fixed size; gathered on reorder
-  cache,   // grows along time; block tables are reordered
-  memory,  // computed once; shared by rows through the row -> source map
+  carry,    // fixed size; gathered on reorder
+  cache,    // grows along time; block tables are reordered
+  memory,   // computed once; shared by rows through the row -> source map
+  varying,  // of the shape that a function gives it, which writes it before others read it; gathered on reorder
 };
 const char* state_kind_name(StateKind kind);
 
@@ -69,7 +70,7 @@ struct StateInfo {
   StateKind kind = StateKind::carry;
   DType dtype = DType::float32;
   std::vector<std::int64_t>
-      shape;  // carry: sizes after the batch axis; cache: {heads, head_dim, value_dim}; memory: empty
+      shape;  // carry: sizes after the batch axis; cache: {heads, head_dim, value_dim}; others: empty
 };
 
 struct TensorInfo {

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 using namespace pyseq;
 
 namespace {
@@ -59,4 +61,42 @@ TEST_CASE("impossible vocabularies are refused") {
   CHECK_THROWS_AS(Vocabulary({"a"}, TextUnit::word, -1), ValueError);
   CHECK_THROWS_AS(Vocabulary({"\xFF"}, TextUnit::word, std::nullopt), ValueError);
   CHECK(Vocabulary({}, TextUnit::word, std::nullopt).size() == 0);
+}
+
+TEST_CASE("subwords are merged, the best merge first and of equal ones the leftmost") {
+  // ids:            0        1          2    3    4    5     6      7          8
+  const Units tokens{"<unk>", "\u2581", "a", "b", "c", "ab", "abc", "\u2581a", "aa"};
+  const Vocabulary vocabulary(tokens, 0, {.merges = {{2, 3}, {5, 4}, {1, 2}, {2, 2}}});
+  CHECK(vocabulary.unit() == TextUnit::subword);
+  CHECK(vocabulary.encode("abc a") == Ids{1, 6, 7});
+  CHECK(vocabulary.encode("aaaa") == Ids{7, 8, 2});
+  CHECK(vocabulary.encode("zzab z") == Ids{1, 0, 5, 1, 0});
+  CHECK(vocabulary.encode(" \n").empty());
+  CHECK(vocabulary.decode(Ids{1, 6, 7}) == "abc a");
+  CHECK_THROWS_AS(vocabulary.encode("a\xFF"), ValueError);
+}
+
+TEST_CASE("subwords of a unigram model have the largest sum of scores") {
+  constexpr double kMark = -std::numeric_limits<double>::infinity();
+  const Units tokens{"<unk>", "\u2581", "a", "b", "ab", "\u2581a"};
+  const Vocabulary vocabulary(tokens, 0, {.scores = {kMark, -1, -2, -2, -3.5, -1.5}});
+  CHECK(vocabulary.encode("ab") == Ids{5, 3});  // -3.5 against -4.5 of "\u2581", "ab"
+  CHECK(vocabulary.encode("bab") == Ids{1, 3, 4});
+  CHECK(vocabulary.encode("azz") == Ids{5, 0});
+  CHECK(vocabulary.encode("<unk>") == Ids{1, 0});
+}
+
+TEST_CASE("punctuation marks stand alone when they are told to") {
+  const Vocabulary vocabulary({"\u2581ah", ",", "\u2581?", "<unk>"}, 3, {.splits_punctuation = true});
+  CHECK(vocabulary.split("ah, l'eau ?!") == Units{"\u2581ah", ",", "\u2581l'eau", "\u2581?", "!"});
+  CHECK(vocabulary.encode("ah, l'eau ?!") == Ids{0, 1, 3, 2, 3});
+  CHECK(vocabulary.decode(Ids{0, 1, 0, 2}) == "ah, ah ?");
+}
+
+TEST_CASE("impossible subwords are refused") {
+  CHECK_THROWS_AS(Vocabulary({"a"}, std::nullopt, {.merges = {{0, 1}}}), ValueError);
+  CHECK_THROWS_AS(Vocabulary({"a"}, std::nullopt, {.merges = {{0, 0}}}), ValueError);
+  CHECK_THROWS_AS(Vocabulary({"a"}, std::nullopt, {.scores = {-1, -2}}), ValueError);
+  CHECK_THROWS_WITH_AS(Vocabulary({"a"}, std::nullopt, {}).encode("b"),
+                       "vocabulary: '\u2581b' is not in it, and it has no unknown token", IndexError);
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn
 
 from numpy.typing import NDArray
 
@@ -12,7 +12,6 @@ from pyseq import _core
 from pyseq.hub.checkpoint import read_json, read_tensors
 
 Array = NDArray[Any]
-ValueT = TypeVar("ValueT", int, float, str, bool)
 
 ACTIVATIONS = {
     "gelu": "gelu",
@@ -62,6 +61,14 @@ class Folder:
             self.fail(f"{name} is {value}, expected 1 to {MOST}")
         return value
 
+    def token(self, config: dict[str, Any], name: str) -> int:
+        """A token of the generation settings."""
+        value = config.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            self.fail(f"{name} is {value!r}, expected a token's id")
+        id: int = value
+        return id
+
     def number(self, name: str, default: float | None = None) -> float:
         """A real number."""
         return float(self._value(name, default, (int, float)))
@@ -92,11 +99,11 @@ class Folder:
             self.fail("id2label is not a mapping from 0, 1, ... to names")
         return [str(names[str(number)]) for number in range(len(names))]
 
-    def fail(self, problem: str) -> None:
+    def fail(self, problem: str) -> NoReturn:
         """FormatError."""
         raise _core.FormatError(f"{self.path / 'config.json'}: {problem}")
 
-    def refuse(self, name: str, value: Any, expected: str) -> None:
+    def refuse(self, name: str, value: Any, expected: str) -> NoReturn:
         """UnsupportedError."""
         raise _core.UnsupportedError(f"{self.path / 'config.json'}: {name} is {value!r}, expected {expected}")
 

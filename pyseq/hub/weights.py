@@ -26,14 +26,19 @@ class Source:
     transposed: bool = False  # stored as [in, out]
     part: int = 0  # of `parts` equal ones, along the outputs
     parts: int = 1
+    as_row: bool = False  # stored as [1, n]
 
     def shape_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The stored shape that gives a parameter of this shape."""
         stored = (shape[0] * self.parts, *shape[1:])
+        if self.as_row:
+            return (1, *stored)
         return stored[::-1] if self.transposed else stored
 
     def taken_from(self, stored: Array) -> Array:
         """The parameter's values."""
+        if self.as_row:
+            return as_float32(stored[0])
         whole = stored.T if self.transposed else stored
         rows = len(whole) // self.parts
         return as_float32(whole[self.part * rows : (self.part + 1) * rows])

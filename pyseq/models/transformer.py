@@ -10,6 +10,7 @@ from pyseq.nn.attention import KeyValue
 from pyseq.state import State
 from pyseq.tensor import Tensor
 
+ORIGINAL = nn.TransformerVariants()
 SINUSOIDAL = 0  # in place of a number of learned positions
 
 
@@ -37,6 +38,12 @@ class TransformerOptions:
     position_start: int = 0  # the number of the first position
     position_layout: str = "interleaved"  # or "split"
     position_inclusive: bool = False
+    embedding_norm: bool = False  # a layer norm behind the positions (BART)
+    shared_embeddings: bool = False  # one table for source and target
+    tied_projection: bool = False  # the last projection is the target's table
+    decoder_feed_forward: int | None = None  # None: as in the encoder
+    variants: nn.TransformerVariants = ORIGINAL
+    dropout: float = 0.0  # while training
 
 
 class Transformer(nn.Module):
@@ -62,6 +69,10 @@ class Transformer(nn.Module):
         self.options = options
         self.encoder = TransformerEncoder(options)
         self.decoder = TransformerDecoder(options)
+        if options.shared_embeddings:
+            self.decoder.embedding.weight = self.encoder.embedding.weight
+        if options.tied_projection:
+            self.decoder.projection.weight = self.decoder.embedding.weight
 
     def forward(self, tokens: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
         """Logits of every next target token (teacher forcing).
@@ -85,7 +96,7 @@ class Transformer(nn.Module):
         state.add_carry("position", dtype="int64")
         for layer in self.decoder.layers:
             attention = layer.self_attention
-            state.add_cache(attention.path, attention.num_heads, attention.head_dim)
+            state.add_cache(attention.path, attention.num_kv_heads, attention.head_dim)
         return state
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> State:
@@ -133,6 +144,8 @@ class TransformerEncoder(nn.Module):
     def __init__(self, options: TransformerOptions) -> None:
         self.embedding = nn.Embedding(options.source_vocabulary, options.width, options.source_scale)
         self.positions = _positions(options, options.source_positions)
+        self.embedding_norm = _embedding_norm(options)
+        self.dropout = nn.Dropout(options.dropout)
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(
                 options.width,
@@ -141,14 +154,17 @@ class TransformerEncoder(nn.Module):
                 options.activation,
                 options.pre_norm,
                 options.epsilon,
+                options.dropout,
+                options.variants,
             )
             for _ in range(options.encoder_layers)
         )
-        self.norm = nn.LayerNorm(options.width, options.epsilon) if options.encoder_norm else None
+        self.norm = options.variants.make_norm(options.width, options.epsilon) if options.encoder_norm else None
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Tokens [batch, time], lengths [batch] -> [batch, time, width]."""
         x: Tensor = self.positions(self.embedding(tokens))
+        x = self.dropout(x if self.embedding_norm is None else self.embedding_norm(x))
         for layer in self.layers:
             x = layer(x, lengths)
         return x if self.norm is None else self.norm(x)
@@ -160,18 +176,22 @@ class TransformerDecoder(nn.Module):
     def __init__(self, options: TransformerOptions) -> None:
         self.embedding = nn.Embedding(options.target_vocabulary, options.width, options.target_scale)
         self.positions = _positions(options, options.target_positions)
+        self.embedding_norm = _embedding_norm(options)
+        self.dropout = nn.Dropout(options.dropout)
         self.layers = nn.ModuleList(
             nn.TransformerDecoderLayer(
                 options.width,
                 options.num_heads,
-                options.feed_forward,
+                options.decoder_feed_forward or options.feed_forward,
                 options.activation,
                 options.pre_norm,
                 options.epsilon,
+                options.dropout,
+                options.variants,
             )
             for _ in range(options.decoder_layers)
         )
-        self.norm = nn.LayerNorm(options.width, options.epsilon) if options.decoder_norm else None
+        self.norm = options.variants.make_norm(options.width, options.epsilon) if options.decoder_norm else None
         self.projection = nn.Linear(options.width, options.target_vocabulary)
 
     def forward(
@@ -181,6 +201,7 @@ class TransformerDecoder(nn.Module):
         offset = None if state is None else state.carry["position"]
         rows = None if state is None else state.rows
         x: Tensor = self.positions(self.embedding(tokens), offset)
+        x = self.dropout(x if self.embedding_norm is None else self.embedding_norm(x))
         for layer, source in zip(self.layers, keys_values, strict=True):
             cache = None if state is None else state.cache[layer.self_attention.path]
             x = layer(x, source, lengths, rows, cache)
@@ -188,6 +209,10 @@ class TransformerDecoder(nn.Module):
             x = self.norm(x)
         logits: Tensor = self.projection(x)
         return logits
+
+
+def _embedding_norm(options: TransformerOptions) -> nn.Module | None:
+    return options.variants.make_norm(options.width, options.epsilon) if options.embedding_norm else None
 
 
 def _positions(options: TransformerOptions, learned: int) -> nn.Module:

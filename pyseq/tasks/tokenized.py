@@ -132,9 +132,12 @@ class TokenizedTranslator(Translator):
         self, texts: Sequence[str], *, target_prefixes: Sequence[str] = (), **options: Any
     ) -> list[list[Hypothesis]]:
         """See `Translator.translate_batch`."""
+        first = self.program.task.get("first")
+        begin = [] if first is None else [self.tokenizer.tokens[first]]
+        prefixes = target_prefixes or [""] * len(texts) if begin else target_prefixes
         found = super().translate_batch(
             [self._source_tokens(text) for text in texts],
-            target_prefixes=[self._target_tokens(prefix) for prefix in target_prefixes],
+            target_prefixes=[" ".join([*begin, self._target_tokens(prefix)]).strip() for prefix in prefixes],
             **options,
         )
         return [[self._readable(hypothesis) for hypothesis in hypotheses] for hypotheses in found]

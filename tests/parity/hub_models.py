@@ -80,3 +80,28 @@ def masked(tokens: Any, lengths: Any, pad: int = 0) -> dict[str, Any]:
         "input_ids": torch.from_numpy(np.where(mask, tokens, pad)),
         "attention_mask": torch.from_numpy(mask.astype(np.int64)),
     }
+
+
+def sentence_pieces(folder: Path) -> None:
+    """source.spm and target.spm: a small unigram model trained on letters."""
+    import io
+
+    import sentencepiece
+
+    random = np.random.default_rng(0)
+    letters = list("abcdefghijklmnopqrstuvwxyz")
+    words = ["".join(random.choice(letters, random.integers(2, 8))) for _ in range(400)]
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(" ".join(random.choice(words, 6)) for _ in range(300)),
+        model_writer=model,
+        vocab_size=120,
+        minloglevel=2,
+    )
+    for side in ("source", "target"):
+        (folder / f"{side}.spm").write_bytes(model.getvalue())
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    tokens = ["</s>", "<unk>", *(pieces.id_to_piece(id) for id in range(3, pieces.vocab_size()))]
+    ids = {token: id + 2 for id, token in enumerate(tokens)}
+    ids.update({"</s>": 1000, "<unk>": 1001, "<pad>": 1002})
+    (folder / "vocab.json").write_text(json.dumps(ids))

@@ -25,6 +25,7 @@ def export(
     task: Mapping[str, Any] | None = ...,
     vocabularies: Mapping[str, Any] | None = ...,
     pack: bool = ...,
+    check: bool = ...,
 ) -> bytes: ...
 
 
@@ -37,6 +38,7 @@ def export(
     task: Mapping[str, Any] | None = ...,
     vocabularies: Mapping[str, Any] | None = ...,
     pack: bool = ...,
+    check: bool = ...,
 ) -> None: ...
 
 
@@ -48,6 +50,7 @@ def export(
     task: Mapping[str, Any] | None = None,
     vocabularies: Mapping[str, Any] | None = None,
     pack: bool = False,
+    check: bool = True,
 ) -> bytes | None:
     """Write a module as a program file.
 
@@ -64,6 +67,8 @@ def export(
             get the state that a function before them returned, else `module.initial_state(rows)`.
         task: what the file is for, as pyseq.load and C++ look for it (docs/architecture.md, Tasks).
         vocabularies: `pyseq.text.Vocabulary` by name.
+        check: compare the program with the module. False is for models whose programs were compared with other weights:
+            large ones then load in less time.
         pack: store weights in the layout of the kernels: faster to load, not readable by other programs.
 
     Returns:
@@ -87,7 +92,8 @@ def export(
         recorded = trace(module, functions)
         content = program_bytes(recorded, functions, task or {}, vocabularies or {}, pack)
         program = Program.parse(content)
-        accept(module, functions, program)
+        if check:
+            accept(module, functions, program)
     finally:
         for part, training in modes:
             part.training = training

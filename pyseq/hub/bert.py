@@ -220,7 +220,7 @@ def _export(
     longest = options.positions - options.position_start
     tokenizer["max_length"] = longest if limit is None else min(limit, longest)
     task = {**task, "vocabulary": "tokens", "tokenizer": tokenizer}
-    return export(model, None, functions, task=task, vocabularies={"tokens": vocabulary}, pack=pack)
+    return export(model, None, functions, task=task, vocabularies={"tokens": vocabulary}, pack=pack, check=False)
 
 
 def _mask(folder: Folder) -> str:

@@ -111,7 +111,7 @@ def export_translator(folder: Folder, model: Transformer, pack: bool, longest: i
     }
     example = {"tokens": np.zeros((2, 4), np.int64), "lengths": np.array([4, 2])}
     functions = {"encode": example, "step": {"tokens": np.zeros((2, 1), np.int64)}}
-    return export(model, None, functions, task=task, vocabularies={"tokens": vocabulary}, pack=pack)
+    return export(model, None, functions, task=task, vocabularies={"tokens": vocabulary}, pack=pack, check=False)
 
 
 def _forbid(folder: Folder, model: Transformer) -> None:

@@ -14,6 +14,7 @@ MODULES = {  # by the name that engines have here; distributions are named like 
     "torch": "torch",
     "onnxruntime": "onnxruntime",
     "openvino": "openvino",
+    "ctranslate2": "ctranslate2",
     "numpy": "numpy",
     "pyseq": "pyseq",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pyseq
@@ -36,6 +37,16 @@ def program(module: Any, examples: dict[str, Array], precision: str) -> Any:
         return pyseq.Program.parse(content, dtype=precision)
     except (pyseq.UnsupportedError, pyseq.DTypeError) as error:
         raise Missing(f"a program with {precision} weights: {error}") from error
+
+
+def loaded(folder: Path, precision: str) -> Any:
+    """The object for a checkpoint's task, from a program file that is made once beside it."""
+    file = folder / f"pyseq-{_core.__version__}-{precision}.safetensors"
+    if not file.is_file():
+        from pyseq.quantization import quantize
+
+        quantize(pyseq.load(folder).program, precision, file)
+    return pyseq.load(file)
 
 
 def _dims(array: Array) -> tuple[str | int, ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bench.peers.model import Workload
-from bench.peers.workloads import attention, ctc, linear, recurrent, rowwise
+from bench.peers.workloads import attention, ctc, encoder, generation, linear, recurrent, rowwise
 
 WORKLOADS: dict[str, Workload] = {
-    part.WORKLOAD.name: part.WORKLOAD for part in (rowwise, linear, recurrent, attention, ctc)
+    part.WORKLOAD.name: part.WORKLOAD for part in (rowwise, linear, recurrent, attention, ctc, encoder, generation)
 }

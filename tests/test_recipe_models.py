@@ -14,7 +14,7 @@ from tiny_captions import WORDS, picture, write_pictures
 
 import pyseq
 from pyseq.recipes import evaluate, train
-from pyseq.recipes.caption import Caption, CaptionConfig
+from pyseq.recipes.caption import Caption, CaptionConfig, moved
 from pyseq.recipes.charlm import Charlm, CharlmConfig
 from pyseq.recipes.g2p import G2p, G2pConfig
 from pyseq.recipes.music import END, Music, MusicConfig, beginning, read_tunes
@@ -254,3 +254,25 @@ def test_translate_rnn_learns_a_few_phrases(tmp_path: Path, level: str) -> None:
 def test_translate_rnn_refuses_another_level() -> None:
     with pytest.raises(pyseq.ArgumentError, match=r"translate-rnn: level is 'byte', expected one of"):
         TranslateRnn(TranslateConfig(level="byte")).prepare()
+
+
+def test_batches_of_pictures_go_on_where_they_stood(tmp_path: Path) -> None:
+    recipe = Caption(CaptionConfig(batch_size=8, width=4, stages=1, depth=1, hidden_size=8, attention_size=4))
+    recipe.prepare(write_pictures(tmp_path))
+    for _ in range(9):
+        next(recipe.batches)
+    state = recipe.batches.state()
+    following = next(recipe.batches)
+    again = Caption(recipe.config)
+    again.prepare(tmp_path)
+    again.batches.restore(state)
+    for a, b in zip(next(again.batches), following, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_moved_pictures_come_in_from_white() -> None:
+    images = np.stack([picture("red", "left")] * 30)
+    found = moved(images, 2, np.random.default_rng(0))
+    widths = (found[:, 8, :, 1] == 30).sum(1)  # red columns that are left
+    assert set(widths.tolist()) == {6, 7, 8}
+    assert moved(images, 0, np.random.default_rng(0)) is images

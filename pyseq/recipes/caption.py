@@ -23,7 +23,6 @@ from pyseq.train import AdamW, Cosine, FlatParameters, Optimizer, Warmup
 
 FILE = "train.npz"
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
-VALIDATION_SHARE = 0.15
 WARMUP_STEPS = 50
 DEFAULT_STEPS = 2000  # of the schedule of a run that only time limits
 IGNORED = -100  # targets behind the end of a caption
@@ -34,12 +33,12 @@ Images = NDArray[np.uint8]
 class CaptionConfig(RecipeConfig):
     """Options of the recipe `caption`."""
 
-    epochs: int | None = option(50, "Passes over the pictures at most.")
+    epochs: int | None = option(75, "Passes over the pictures at most.")
     batch_size: int = option(32, "Pictures in a batch.")
-    learning_rate: float = option(2e-3, "Learning rate at the top of the schedule.")
+    learning_rate: float = option(4e-3, "Learning rate at the top of the schedule.")
     weight_decay: float = option(0.05, "Weight decay of matrices.")
     average_decay: float = option(0.99, "Exponential average of the weights; 0: none.")
-    evaluate_every: int = option(500, "Updates between evaluations; 0: after every epoch.")
+    evaluate_every: int = option(1460, "Updates between evaluations; 0: after every epoch.")
     attend: bool = option(True, "Show, Attend and Tell; without: Show and Tell.")
     width: int = option(32, "Channels of the first stage of the encoder; each further one has twice as many.")
     stages: int = option(3, "Stages of the encoder.")
@@ -47,10 +46,11 @@ class CaptionConfig(RecipeConfig):
     embedding_size: int = option(64, "Size of a word's vector.")
     hidden_size: int = option(256, "Units of the decoder.")
     attention_size: int = option(128, "Units of the attention network.")
-    dropout: float = option(0.3, "Share of values left out while training.")
-    label_smoothing: float = option(0.1, "Share of every target that is spread over the other words.")
+    dropout: float = option(0.2, "Share of values left out while training.")
+    label_smoothing: float = option(0.05, "Share of every target that is spread over the other words.")
     coverage: float = option(0.0, "Weight of the doubly stochastic penalty.")
-    shift: int = option(2, "Pictures are moved by up to so many pixels while training.")
+    shift: int = option(1, "Pictures are moved by up to so many pixels while training.")
+    held_out: float = option(0.15, "Share of the composed pictures that is held out.")
     beam_size: int = option(1, "Hypotheses of an evaluation.")
 
 
@@ -140,7 +140,7 @@ class Caption(Recipe):
     def prepare(self, path: Path | None = None) -> None:
         """Read the pictures; a part of those that are composed (a person, a skin tone, …) is held out."""
         pictures = read_pictures(data.find("emoji_captions", path) / FILE)
-        training, held_out = split(pictures.composed)
+        training, held_out = split(pictures.composed, self.config.held_out)
         self.images, self.names = pictures.images[held_out], [pictures.names[row] for row in held_out]
         names = [pictures.names[row] for row in training]
         self.vocabulary = Vocabulary.build(names, unit="word", specials=(START, END, UNKNOWN))
@@ -242,10 +242,10 @@ class PictureSet:
     composed: NDArray[np.bool_]  # whether the code has several parts
 
 
-def split(composed: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split(composed: NDArray[np.bool_], share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows for training, and those held out: a share of the composed pictures, at random."""
     rows = np.flatnonzero(composed)
-    chosen = np.random.default_rng(0).permutation(rows)[: round(len(rows) * VALIDATION_SHARE)]
+    chosen = np.random.default_rng(0).permutation(rows)[: max(1, round(len(rows) * share))]
     held_out = np.sort(chosen)
     return np.setdiff1d(np.arange(len(composed)), held_out), held_out
 

@@ -28,7 +28,7 @@ LONGEST_TUNE = 1500
 class MusicConfig(LanguageModelConfig):
     """Options of the recipe `music`."""
 
-    epochs: int | None = option(24, "Passes over the tunes at most.")
+    epochs: int | None = option(9, "Passes over the tunes at most.")
     learning_rate: float = option(5e-3, "Learning rate at the top of the schedule.")
     dropout: float = option(0.3, "Share of values left out before and behind every layer while training.")
 

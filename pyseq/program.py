@@ -45,6 +45,7 @@ class Program:
         dtype: str | None = None,
         cache_dtype: str | None = None,
         optimize: bool = True,
+        remove_padding: bool = True,
     ) -> Program:
         """Open a program file.
 
@@ -57,18 +58,26 @@ class Program:
             cache_dtype: storage type of the key/value caches: "float32", "bfloat16" or "int8" (one scale per head and
                 position of keys and of values). None leaves them as the file has them.
             optimize: run the compile passes: the same results with fewer and larger ops. False: the ops of the file.
+            remove_padding: with `optimize`, compute the valid steps of ragged batches only, where nothing depends on the
+                others. What a memory and captured weights hold beyond the lengths is then zero.
 
         Raises:
             FormatError: what is wrong with the file. ArgumentError: an unknown dtype, or a weight that it cannot hold.
         """
-        return cls(_core.Program.load(Path(file), mmap, dtype, cache_dtype, optimize))
+        return cls(_core.Program.load(Path(file), mmap, dtype, cache_dtype, optimize, remove_padding))
 
     @classmethod
     def parse(
-        cls, content: bytes, *, dtype: str | None = None, cache_dtype: str | None = None, optimize: bool = True
+        cls,
+        content: bytes,
+        *,
+        dtype: str | None = None,
+        cache_dtype: str | None = None,
+        optimize: bool = True,
+        remove_padding: bool = True,
     ) -> Program:
         """The program in the bytes of a file, which are copied; options as for `load`."""
-        return cls(_core.Program.parse(content, dtype, cache_dtype, optimize))
+        return cls(_core.Program.parse(content, dtype, cache_dtype, optimize, remove_padding))
 
     @classmethod
     def parse_through_file(cls, content: bytes) -> Program:
@@ -85,9 +94,16 @@ class Program:
         except OSError:
             return cls.parse(content)
 
-    def with_dtype(self, dtype: str | None, *, cache_dtype: str | None = None, optimize: bool = True) -> Program:
+    def with_dtype(
+        self,
+        dtype: str | None,
+        *,
+        cache_dtype: str | None = None,
+        optimize: bool = True,
+        remove_padding: bool = True,
+    ) -> Program:
         """The same program with weights (and caches) of other storage types; options as for `load`."""
-        return Program(self._core.with_options(dtype, cache_dtype, optimize))
+        return Program(self._core.with_options(dtype, cache_dtype, optimize, remove_padding))
 
     def save(self, file: str | PathLike[str]) -> None:
         """Write the program file: beside the target first, then renamed."""

@@ -29,31 +29,36 @@ std::shared_ptr<Program> without_const(const std::shared_ptr<const Program>& pro
 
 using TypeName = std::optional<std::string>;
 
-LoadOptions load_options(bool mmap, const TypeName& dtype, const TypeName& cache_dtype, bool optimize) {
-  LoadOptions options{.mmap = mmap, .dtype = std::nullopt, .cache_dtype = std::nullopt, .optimize = optimize};
+LoadOptions load_options(bool mmap, const TypeName& dtype, const TypeName& cache_dtype, bool optimize,
+                         bool remove_padding) {
+  LoadOptions options{.mmap = mmap,
+                      .dtype = std::nullopt,
+                      .cache_dtype = std::nullopt,
+                      .optimize = optimize,
+                      .remove_padding = remove_padding};
   if (dtype) options.dtype = storage_type("program", *dtype);
   if (cache_dtype) options.cache_dtype = storage_type("program", *cache_dtype, "cache_dtype");
   return options;
 }
 
 std::shared_ptr<Program> load(const std::filesystem::path& path, bool mmap, const TypeName& dtype,
-                              const TypeName& cache_dtype, bool optimize) {
-  const LoadOptions options = load_options(mmap, dtype, cache_dtype, optimize);
+                              const TypeName& cache_dtype, bool optimize, bool remove_padding) {
+  const LoadOptions options = load_options(mmap, dtype, cache_dtype, optimize, remove_padding);
   const py::gil_scoped_release no_gil;
   return without_const(Program::load(path, options));
 }
 
 std::shared_ptr<Program> parse(const py::bytes& bytes, const TypeName& dtype, const TypeName& cache_dtype,
-                               bool optimize) {
+                               bool optimize, bool remove_padding) {
   const std::string_view text = bytes;
-  const LoadOptions options = load_options(true, dtype, cache_dtype, optimize);
+  const LoadOptions options = load_options(true, dtype, cache_dtype, optimize, remove_padding);
   const py::gil_scoped_release no_gil;
   return without_const(Program::parse(std::as_bytes(std::span(text)), nullptr, options));
 }
 
 std::shared_ptr<Program> with_options(const Program& program, const TypeName& dtype, const TypeName& cache_dtype,
-                                      bool optimize) {
-  const LoadOptions options = load_options(true, dtype, cache_dtype, optimize);
+                                      bool optimize, bool remove_padding) {
+  const LoadOptions options = load_options(true, dtype, cache_dtype, optimize, remove_padding);
   const py::gil_scoped_release no_gil;
   return without_const(program.with_options(options));
 }
@@ -111,14 +116,16 @@ void bind_program_class(py::module_& module) {
   ProgramClass(module, "Program", "A model as one file; shared by any number of sessions and threads.")
       .def_static(
           "load", load, py::arg("path"), py::arg("mmap") = true, py::arg("dtype") = py::none(),
-          py::arg("cache_dtype") = py::none(), py::arg("optimize") = true,
+          py::arg("cache_dtype") = py::none(), py::arg("optimize") = true, py::arg("remove_padding") = true,
           "Open a program file, mapped into memory unless mmap is False.\n\n"
           "`dtype`: storage type of weights that products read; `cache_dtype`: of key/value caches; None leaves\n"
-          "them as the file has them. `optimize`: run the compile passes.")
+          "them as the file has them. `optimize`: run the compile passes; `remove_padding`: that one among them.")
       .def_static("parse", parse, py::arg("bytes"), py::arg("dtype") = py::none(), py::arg("cache_dtype") = py::none(),
-                  py::arg("optimize") = true, "The program in the bytes of a file (which are copied).")
+                  py::arg("optimize") = true, py::arg("remove_padding") = true,
+                  "The program in the bytes of a file (which are copied).")
       .def("with_options", with_options, py::arg("dtype") = py::none(), py::arg("cache_dtype") = py::none(),
-           py::arg("optimize") = true, "The same file with other options; both programs share its bytes.")
+           py::arg("optimize") = true, py::arg("remove_padding") = true,
+           "The same file with other options; both programs share its bytes.")
       .def_property_readonly("content", py::cpp_function(content, py::keep_alive<0, 1>()), "The bytes of the file.")
       .def_property_readonly("function_names", &Program::function_names, "Names of the public functions.")
       .def_property_readonly("functions", functions_to_python,

@@ -131,6 +131,10 @@ class FunctionCompiler {
       }
     }
     compiled.outputs = node.outputs;
+    if (node.row_lengths.kind != Kind::absent) {
+      compiled.row_lengths = operand(node.row_lengths);
+      compiled.packed_inputs = node.packed_inputs;
+    }
     for (std::size_t i = 0; i < op.outputs.size(); ++i) {
       const bool is_capturable = op.outputs[i].optional && !op.outputs[i].for_vjp;
       if (is_capturable && compiled.capturable < 0) compiled.capturable = static_cast<int>(i);

@@ -1,8 +1,26 @@
 #include "graph/executor.h"
 
+#include <numeric>
+
 #include "graph/control_flow.h"
 
 namespace pyseq {
+namespace {
+
+std::int64_t count_steps(const Tensor& lengths) {
+  const auto values = lengths.values<std::int64_t>();
+  return std::accumulate(values.begin(), values.end(), std::int64_t{0});
+}
+
+/// The packed steps [1, steps, ...] of a tensor that has room for all of [batch, time, ...].
+Tensor packed_part(const Tensor& whole, std::int64_t steps) {
+  Shape shape = whole.shape();
+  shape.set(0, 1);
+  shape.set(1, steps);
+  return Tensor::view(whole.dtype(), shape, const_cast<void*>(whole.raw()));
+}
+
+}  // namespace
 
 Frame::Frame(const CompiledFunction& function, const FunctionPlan& plan, std::byte* memory)
     : function_(function), plan_(plan), memory_(memory), slots_(plan.slots.size()) {
@@ -45,6 +63,16 @@ const Tensor& Executor::read(const Frame& frame, const Operand& operand) const {
   return absent_;
 }
 
+/// What does not depend on its place in the batch is computed as one sequence of all valid steps.
+void Executor::keep_packed_parts(const CompiledNode& node, std::int64_t steps) {
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    if ((node.packed_inputs >> i & 1) != 0) inputs_[i] = packed_part(inputs_[i], steps);
+  }
+  for (Tensor& output : outputs_) {
+    if (output.defined()) output = packed_part(output, steps);
+  }
+}
+
 void Executor::run_op(const CompiledNode& node, const PlannedNode& planned, Frame& frame) {
   inputs_.clear();
   outputs_.clear();
@@ -52,6 +80,7 @@ void Executor::run_op(const CompiledNode& node, const PlannedNode& planned, Fram
   for (const Operand& operand : node.inputs) inputs_.push_back(read(frame, operand));
   for (const int slot : planned.slots) outputs_.push_back(slot < 0 ? Tensor() : frame.slot(slot));
   for (const int cache : node.caches) caches_.push_back(state_.caches[cache].get());
+  if (node.row_lengths) keep_packed_parts(node, count_steps(read(frame, *node.row_lengths)));
   scratch_.reset();
   OpCall call{{node.label, inputs_, caches_, node.attrs ? *node.attrs : *planned.attrs}, outputs_, scratch_, limits_};
   if (profile_ != nullptr) {

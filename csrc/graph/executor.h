@@ -54,6 +54,7 @@ class Executor {
 
  private:
   void run_op(const CompiledNode& node, const PlannedNode& planned, Frame& frame);
+  void keep_packed_parts(const CompiledNode& node, std::int64_t steps);
   void run_loop_node(const CompiledNode& node, const PlannedNode& planned, Frame& frame);
 
   const CompiledProgram& program_;

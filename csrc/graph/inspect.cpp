@@ -56,6 +56,7 @@ NodeInfo describe_node(const ProgramSpec& spec, const NodeSpec& node) {
   for (const auto& [name, attr] : node.attrs) attrs[name] = attr_json(spec, attr);
   if (node.body >= 0) attrs["function"] = spec.functions[node.body].name;
   if (node.until >= 0) attrs["until"] = spec.functions[node.until].name;
+  if (node.row_lengths.kind != ValueRef::Kind::absent) attrs["row_lengths"] = reference(spec, node.row_lengths);
   info.attributes = attrs.dump(-1, ' ', false, json::error_handler_t::replace);
   return info;
 }

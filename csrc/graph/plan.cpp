@@ -154,9 +154,11 @@ class PlanBuilder {
   std::vector<int> last_readers() const {
     std::vector<int> last(plan_.slots.size(), -1);
     for (std::size_t i = 0; i < function_.nodes.size(); ++i) {
-      for (const Operand& operand : function_.nodes[i].inputs) {
+      const auto read_by_node = [&](const Operand& operand) {
         if (operand.ref.kind == Kind::value) last[operand.ref.index] = static_cast<int>(i);
-      }
+      };
+      for (const Operand& operand : function_.nodes[i].inputs) read_by_node(operand);
+      if (function_.nodes[i].row_lengths) read_by_node(*function_.nodes[i].row_lengths);
     }
     const int end = static_cast<int>(function_.nodes.size());
     const auto keep = [&](const Operand& operand) {

@@ -55,7 +55,7 @@ Program::Impl::Impl(FileBytes file, bool mapped, const LoadOptions& options)
   const std::optional<DType> cache_storage = checked_storage("cache_dtype", options.cache_dtype);
   if (cache_storage) set_cache_storage(spec, *cache_storage);
   for (const WeightSpec& weight : spec.weights) tensors.push_back(weight.info);
-  if (options.optimize) optimize(spec);
+  if (options.optimize) optimize(spec, options.remove_padding);
   compiled = compile_program(spec, storage);
   if (is_mapped) drop_replaced_weights();
   // Weights on their way to another layout took memory that nothing needs any more.

@@ -47,6 +47,10 @@ struct NodeSpec {
   std::vector<int> outputs;  // value numbers; -1 for an optional output that is not there
   int body = -1;             // scan, repeat: index of the function that runs each step
   int until = -1;            // repeat: index of the halting function, or -1
+  /// Not in files: the node computes packed steps (pack_rows) of the lengths `row_lengths`. All its outputs hold those,
+  /// and the inputs that packed_inputs has a bit for.
+  ValueRef row_lengths;
+  std::uint32_t packed_inputs = 0;
 };
 
 struct FunctionSpec {

@@ -23,6 +23,30 @@ struct Cut {
   std::int64_t heads_together, blocks;
 };
 
+/// Queries that a task computes, all of one row.
+struct QueryBlock {
+  std::int64_t row, query;
+};
+
+std::int64_t first_query(const HeadedAttention& whole, std::int64_t row) {
+  return whole.rows == nullptr ? row * whole.queries : whole.rows->first(row);
+}
+std::int64_t count_queries(const HeadedAttention& whole, std::int64_t row) {
+  return whole.rows == nullptr ? whole.queries : whole.rows->count(row);
+}
+std::int64_t total_queries(const HeadedAttention& whole) {
+  return whole.rows == nullptr ? whole.batch * whole.queries : whole.rows->total();
+}
+
+/// The blocks of packed queries; rows have as many as their own length asks for.
+std::vector<QueryBlock> packed_blocks(const HeadedAttention& whole) {
+  std::vector<QueryBlock> blocks;
+  for (std::int64_t row = 0; row < whole.batch; ++row) {
+    for (std::int64_t query = 0; query < whole.rows->count(row); query += kQueryBlock) blocks.push_back({row, query});
+  }
+  return blocks;
+}
+
 Cut cut_of(const HeadedAttention& whole) {
   const bool together = whole.queries == 1 && whole.weights == nullptr;
   return {.heads_together = together ? whole.heads / whole.kv_heads : 1,
@@ -46,7 +70,7 @@ float* weights_of(const HeadedAttention& whole, std::int64_t row, std::int64_t h
 AttentionRun query_block(const HeadedAttention& whole, std::int64_t row, std::int64_t head, std::int64_t together,
                          std::int64_t query, const Workspace& workspace) {
   const std::int64_t key_width = whole.heads * whole.head_dim, value_width = whole.heads * whole.value_dim;
-  const std::int64_t first = row * whole.queries + query;  // among all queries of the batch
+  const std::int64_t first = first_query(whole, row) + query;  // among all queries of the batch
   const bool of_heads = together > 1;
   const AttentionBias& bias = whole.bias;
   const float* bias_values = bias.values;
@@ -54,7 +78,7 @@ AttentionRun query_block(const HeadedAttention& whole, std::int64_t row, std::in
     bias_values += row * bias.batch_stride + head * bias.head_stride + query * bias.query_stride;
   }
   return {.storage = whole.storage,
-          .rows = of_heads ? together : std::min(kQueryBlock, whole.queries - query),
+          .rows = of_heads ? together : std::min(kQueryBlock, count_queries(whole, row) - query),
           .head_dim = whole.head_dim,
           .value_dim = whole.value_dim,
           .q = whole.query + first * key_width + head * whole.head_dim,
@@ -83,13 +107,13 @@ AttentionRun query_block(const HeadedAttention& whole, std::int64_t row, std::in
 
 std::int64_t most_keys(const HeadedAttention& attention) {
   const std::int64_t* ends = attention.key_ends;
-  return *std::max_element(ends, ends + attention.batch * attention.queries);
+  return *std::max_element(ends, ends + total_queries(attention));
 }
 
 }  // namespace
 
 void attend(const HeadedAttention& attention, FindParts find_parts, const RunLimits& limits) {
-  if (attention.batch * attention.queries == 0) return;
+  if (total_queries(attention) == 0) return;
   const Cut cut = cut_of(attention);
   const std::int64_t rows = cut.heads_together * std::min(attention.queries, kQueryBlock);
   const auto task_work = static_cast<double>(rows * (attention.head_dim + attention.value_dim)) *
@@ -97,7 +121,10 @@ void attend(const HeadedAttention& attention, FindParts find_parts, const RunLim
   const auto grain = std::max<std::int64_t>(1, static_cast<std::int64_t>(kParallelWork / task_work));
   const auto scratch_bytes =
       static_cast<std::size_t>(attention_scratch_size(attention.head_dim, attention.value_dim)) * sizeof(float);
-  const std::int64_t groups = attention.heads / cut.heads_together, per_head = attention.batch * cut.blocks;
+  const std::vector<QueryBlock> packed = attention.rows == nullptr ? std::vector<QueryBlock>() : packed_blocks(attention);
+  const std::int64_t groups = attention.heads / cut.heads_together;
+  const std::int64_t per_head =
+      attention.rows == nullptr ? attention.batch * cut.blocks : static_cast<std::int64_t>(packed.size());
   const std::int64_t heads_per_key = attention.heads / attention.kv_heads;
 
   // Neighbouring tasks read the same keys and values: blocks of queries, and rows that share what they hold.
@@ -106,10 +133,12 @@ void attend(const HeadedAttention& attention, FindParts find_parts, const RunLim
     workspace.scratch = MemoryPool::allocate(scratch_bytes);
     for (std::int64_t task = begin; task < end; ++task) {
       limits.check();
-      const std::int64_t head = task / per_head * cut.heads_together, row = task % per_head / cut.blocks;
-      const std::int64_t block = task % cut.blocks;
-      if (task == begin || block == 0) find_parts(row, head / heads_per_key, workspace.parts);
-      const AttentionRun args = query_block(attention, row, head, cut.heads_together, block * kQueryBlock, workspace);
+      const std::int64_t head = task / per_head * cut.heads_together, number = task % per_head;
+      const QueryBlock block = attention.rows == nullptr
+                                   ? QueryBlock{number / cut.blocks, number % cut.blocks * kQueryBlock}
+                                   : packed[static_cast<std::size_t>(number)];
+      if (task == begin || block.query == 0) find_parts(block.row, head / heads_per_key, workspace.parts);
+      const AttentionRun args = query_block(attention, block.row, head, cut.heads_together, block.query, workspace);
       kernels().attention(&args);
     }
   });

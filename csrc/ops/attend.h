@@ -7,6 +7,7 @@
 
 #include "base/threads.h"
 #include "kernels/table.h"
+#include "ops/padding.h"
 #include "pyseq/runtime.h"
 
 namespace pyseq {
@@ -22,6 +23,7 @@ struct HeadedAttention {
   KeyStorage storage;
   const float* query;              // [batch, queries, heads * head_dim]
   std::int64_t value_stride;       // between positions of a value block
+  const RowSteps* rows = nullptr;  // packed queries: where those of each row stand in query, y and key_*; else null
   const std::int64_t* key_begins;  // [batch, queries] or null: the first key that a query sees
   const std::int64_t* key_ends;    // [batch, queries]: the one behind the last
   float scale;

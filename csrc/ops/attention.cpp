@@ -10,7 +10,7 @@
 namespace pyseq {
 namespace {
 
-enum Input { kQuery, kKey, kValue, kLengths, kRows, kBias, kSlopes };
+enum Input { kQuery, kKey, kValue, kLengths, kRows, kBias, kSlopes, kRowLengths };
 enum Output { kY, kWeights, kLogsumexp };
 enum Attribute { kNumHeads, kCausal, kScale, kNumKvHeads, kWindow, kWeightHeads };
 constexpr AttentionInputs kInputs{kBias, kSlopes};
@@ -41,15 +41,17 @@ struct KeyPanels {
   }
 };
 
-/// key [sources, keys, heads * head_dim] -> panels, up to the length of each source (null: all keys).
-void pack(const Tensor& key, const KeyPanels& layout, const std::int64_t* lengths, float* panels) {
+/// key [sources, keys, heads * head_dim] -> panels, up to the length of each source (null: all keys). `rows`: where the
+/// keys of each source stand.
+void pack(const Tensor& key, const RowSteps& rows, const KeyPanels& layout, const std::int64_t* lengths,
+          float* panels) {
   const std::int64_t keys = key.size(1), stride = layout.heads * layout.head_dim;
   parallel_for(key.size(0) * layout.heads, kValuesPerChunk / (keys * layout.head_dim + 1) + 1,
                [&](std::int64_t begin, std::int64_t end) {
                  for (std::int64_t item = begin; item < end; ++item) {
                    const std::int64_t source = item / layout.heads, head = item % layout.heads;
-                   const std::int64_t count = lengths == nullptr ? keys : lengths[source];
-                   const float* first = key.data<float>() + source * keys * stride + head * layout.head_dim;
+                   const std::int64_t count = lengths == nullptr ? rows.count(source) : lengths[source];
+                   const float* first = key.data<float>() + rows.first(source) * stride + head * layout.head_dim;
                    for (std::int64_t t = 0; t < count; t += kAttentionKeyBlock) {
                      store_keys(std::min(kAttentionKeyBlock, count - t), layout.head_dim, first + t * stride, stride,
                                 panels + layout.offset(source, head, t / kAttentionKeyBlock));
@@ -86,6 +88,32 @@ void check_value(const OpArgs& args, const HeadCounts& heads) {
   width_per_head(args, "value", value, heads.kv_heads, "num_kv_heads");
 }
 
+/// With packed steps a row attends to itself.
+void check_packed(const OpArgs& args) {
+  check_row_lengths(args, args.inputs[kQuery], kRowLengths);
+  if (!args.has(kRowLengths)) return;
+  const std::int64_t queries = args.inputs[kQuery].size(1), keys = args.inputs[kValue].size(1);
+  if (keys != queries) {
+    throw_shape(args.label, "key", std::to_string(keys) + " positions",
+                "the " + std::to_string(queries) + " of query (row_lengths)");
+  }
+  if (args.has(kRows)) throw_value(args.label, "rows", "a value", "none beside row_lengths");
+  if (args.inputs[kKey].rank() == kPackedRank) {
+    throw_shape(args.label, "key", "the layout of pack_keys", "[sources, time, heads * d] beside row_lengths");
+  }
+}
+
+/// Keys that count stand within the packed steps of their row.
+void check_packed_lengths(const OpArgs& args, const RowSteps& steps) {
+  if (!steps.are_packed() || !args.has(kLengths)) return;
+  const std::int64_t* lengths = args.inputs[kLengths].data<std::int64_t>();
+  for (std::int64_t row = 0; row < steps.rows(); ++row) {
+    if (lengths[row] <= steps.count(row)) continue;
+    throw_value(args.label, "lengths", std::to_string(lengths[row]) + " in row " + std::to_string(row),
+                "0 to " + std::to_string(steps.count(row)) + " (row_lengths)");
+  }
+}
+
 void infer_attention(const OpArgs& args, std::span<TensorType> outputs) {
   const Tensor& query = args.inputs[kQuery];
   const Tensor& key = args.inputs[kKey];
@@ -111,6 +139,7 @@ void infer_attention(const OpArgs& args, std::span<TensorType> outputs) {
                  "rows of " + quote_shape("query", query));
   }
   check_score_inputs(args, kInputs, heads.heads, keys);
+  check_packed(args);
   if (causal && keys < queries) {
     throw_shape(args.label, "key", std::to_string(keys) + " positions",
                 "at least the " + std::to_string(queries) + " of query (causal)");
@@ -126,25 +155,27 @@ void infer_attention(const OpArgs& args, std::span<TensorType> outputs) {
 struct VisibleKeys {
   std::int64_t *begins, *ends;
 };
-VisibleKeys visible_keys(const OpArgs& call, const std::int64_t* rows, const std::int64_t* lengths, Arena& scratch) {
+VisibleKeys visible_keys(const OpArgs& call, const RowSteps& steps, const std::int64_t* rows,
+                         const std::int64_t* lengths, Arena& scratch) {
   const std::int64_t batch = call.inputs[kQuery].size(0), queries = call.inputs[kQuery].size(1);
   const std::int64_t keys = call.inputs[kValue].size(1), window = call.attrs.integer(kWindow);
   const bool causal = call.attrs.flag(kCausal);
-  VisibleKeys visible{nullptr, scratch.allocate<std::int64_t>(batch * queries)};
-  if (window > 0) visible.begins = scratch.allocate<std::int64_t>(batch * queries);
+  VisibleKeys visible{nullptr, scratch.allocate<std::int64_t>(steps.total())};
+  if (window > 0) visible.begins = scratch.allocate<std::int64_t>(steps.total());
   for (std::int64_t row = 0; row < batch; ++row) {
-    const std::int64_t length = lengths == nullptr ? keys : lengths[rows == nullptr ? row : rows[row]];
-    for (std::int64_t t = 0; t < queries; ++t) {
+    const std::int64_t known = steps.are_packed() ? steps.count(row) : keys, first = steps.first(row);
+    const std::int64_t length = lengths == nullptr ? known : lengths[rows == nullptr ? row : rows[row]];
+    for (std::int64_t t = 0; t < steps.count(row); ++t) {
       const std::int64_t own_end = t + 1 + keys - queries;
-      visible.ends[row * queries + t] = causal ? std::min(length, own_end) : length;
-      if (window > 0) visible.begins[row * queries + t] = std::max<std::int64_t>(0, own_end - window);
+      visible.ends[first + t] = causal ? std::min(length, own_end) : length;
+      if (window > 0) visible.begins[first + t] = std::max<std::int64_t>(0, own_end - window);
     }
   }
   return visible;
 }
 
 /// The keys in panels: as given, or packed for this call.
-KeyPanels key_panels(OpCall& call, const HeadCounts& heads, const std::int64_t* lengths) {
+KeyPanels key_panels(OpCall& call, const RowSteps& steps, const HeadCounts& heads, const std::int64_t* lengths) {
   const Tensor& key = call.inputs[kKey];
   const std::int64_t head_dim = call.inputs[kQuery].size(2) / heads.heads;
   KeyPanels layout{nullptr, heads.kv_heads, head_dim, key_blocks(call.inputs[kValue].size(1))};
@@ -153,9 +184,17 @@ KeyPanels key_panels(OpCall& call, const HeadCounts& heads, const std::int64_t* 
     return layout;
   }
   auto* panels = call.scratch.allocate<float>(key.size(0) * heads.kv_heads * layout.blocks * layout.panel_size());
-  pack(key, layout, lengths, panels);
+  pack(key, steps, layout, lengths, panels);
   layout.panels = panels;
   return layout;
+}
+
+/// Padding has no queries, so its weights are zero.
+void clear_weights(OpCall& call) {
+  for (const Output output : {kWeights, kLogsumexp}) {
+    Tensor& tensor = call.outputs[output];
+    if (tensor.defined()) std::fill_n(tensor.mutable_data<float>(), tensor.num_elements(), 0.0F);
+  }
 }
 
 void forward_attention(OpCall& call) {
@@ -174,12 +213,15 @@ void forward_attention(OpCall& call) {
                   "the " + std::to_string(sources) + " rows of key");
     rows = call.inputs[kRows].data<std::int64_t>();
   }
-  const KeyPanels panels = key_panels(call, heads, lengths);
+  const RowSteps steps(call, query, kRowLengths), sources_steps = steps.are_packed() ? steps : RowSteps(value);
+  check_packed_lengths(call, steps);
+  const KeyPanels panels = key_panels(call, sources_steps, heads, lengths);
   const std::int64_t value_width = value.size(2), value_dim = value_width / heads.kv_heads;
-  const VisibleKeys visible = visible_keys(call, rows, lengths, call.scratch);
+  const VisibleKeys visible = visible_keys(call, steps, rows, lengths, call.scratch);
   const auto values_or_null = [&](Output output) {
     return call.outputs[output].defined() ? call.outputs[output].mutable_data<float>() : nullptr;
   };
+  if (steps.are_packed()) clear_weights(call);
   attend(
       {.batch = query.size(0),
        .heads = heads.heads,
@@ -190,6 +232,7 @@ void forward_attention(OpCall& call) {
        .storage = KeyStorage::float32,
        .query = query.data<float>(),
        .value_stride = value_width,
+       .rows = steps.are_packed() ? &steps : nullptr,
        .key_begins = visible.begins,
        .key_ends = visible.ends,
        .scale = attention_scale(call.attrs.real(kScale), panels.head_dim),
@@ -202,28 +245,46 @@ void forward_attention(OpCall& call) {
        .logsumexp = values_or_null(kLogsumexp)},
       [&](std::int64_t row, std::int64_t head, std::vector<KeyPart>& parts) {
         const std::int64_t source = rows == nullptr ? row : rows[row];
-        const float* values = value.data<float>() + source * keys * value_width + head * value_dim;
+        const float* values = value.data<float>() + sources_steps.first(source) * value_width + head * value_dim;
+        const std::int64_t known = sources_steps.count(source);
         parts.clear();
-        for (std::int64_t block = 0; block < panels.blocks; ++block) {
+        for (std::int64_t block = 0; block * kAttentionKeyBlock < known; ++block) {
           const std::int64_t begin = block * kAttentionKeyBlock;
           parts.push_back({.keys = panels.panels + panels.offset(source, head, block),
                            .values = values + begin * value_width,
                            .scales = nullptr,
                            .begin = begin,
-                           .end = std::min(keys, begin + kAttentionKeyBlock)});
+                           .end = std::min(known, begin + kAttentionKeyBlock)});
         }
       },
       call.limits);
 }
 
-/// Scores and their use: two products, and an exponential per score; half of it when causal.
-OpCost cost_attention(const OpArgs& args, std::span<const TensorType> outputs) {
+/// Pairs of a query and a key that it sees; half of them when causal.
+double count_scores(const OpArgs& args) {
+  const bool causal = args.attrs.flag(kCausal);
+  const auto of_row = [causal](double queries, double keys) {
+    return queries * (causal ? keys - (queries - 1) / 2 : keys);
+  };
   const Shape& query = args.inputs[kQuery].shape();
-  const auto queries = static_cast<double>(query[1]), all = static_cast<double>(args.inputs[kValue].size(1));
-  const double keys = args.attrs.flag(kCausal) ? all - (queries - 1) / 2 : all;
-  const auto widths = static_cast<double>(query[2] + outputs[0].shape[2]);
+  // Sizes alone say nothing about the lengths.
+  if (!args.has(kRowLengths) || args.inputs[kRowLengths].raw() == nullptr) {
+    const auto keys = static_cast<double>(args.inputs[kValue].size(1));
+    return static_cast<double>(query[0]) * of_row(static_cast<double>(query[1]), keys);
+  }
+  double scores = 0;
+  for (const std::int64_t length : args.inputs[kRowLengths].values<std::int64_t>()) {
+    scores += of_row(static_cast<double>(length), static_cast<double>(length));
+  }
+  return scores;
+}
+
+/// Scores and their use: two products, and an exponential per score.
+OpCost cost_attention(const OpArgs& args, std::span<const TensorType> outputs) {
+  const auto widths = static_cast<double>(args.inputs[kQuery].size(2) + outputs[0].shape[2]);
   const auto heads = static_cast<double>(args.attrs.integer(kNumHeads));
-  return {static_cast<double>(query[0]) * queries * keys * (2 * widths + 20 * heads), bytes_moved(args, outputs)};
+  const OpCost moved = cost_of_packed(args, args.inputs[kQuery], kRowLengths, {0, bytes_moved(args, outputs)});
+  return {count_scores(args) * (2 * widths + 20 * heads), moved.bytes};
 }
 
 // ---- vjp
@@ -236,6 +297,7 @@ const std::int64_t* integers_or_null(const OpArgs& args, Input input) {
 }
 
 void vjp_attention(VjpCall& call) {
+  refuse_packed(call, kRowLengths);
   const Tensor& query = call.inputs[kQuery];
   const Tensor& key = call.inputs[kKey];
   const Tensor& value = call.inputs[kValue];
@@ -245,7 +307,7 @@ void vjp_attention(VjpCall& call) {
   const HeadCounts heads = checked_heads(call, kAttributes);
   const std::int64_t* lengths = integers_or_null(call, kLengths);
   const std::int64_t* rows = integers_or_null(call, kRows);
-  const VisibleKeys visible = visible_keys(call, rows, lengths, call.scratch);
+  const VisibleKeys visible = visible_keys(call, RowSteps(query), rows, lengths, call.scratch);
   const auto gradient = [&](Input input) {
     return call.wants(input) ? call.grad_inputs[input].mutable_data<float>() : nullptr;
   };
@@ -301,7 +363,7 @@ void forward_pack(OpCall& call) {
       std::fill_n(out + layout.offset(0, item, layout.blocks - 1), layout.panel_size(), 0.0F);
     }
   }
-  pack(key, layout, nullptr, out);
+  pack(key, RowSteps(key), layout, nullptr, out);
 }
 
 OpCost cost_pack(const OpArgs& args, std::span<const TensorType> outputs) {
@@ -318,7 +380,8 @@ void add_attention_ops(std::vector<OpDef>& ops) {
                             {"lengths", InputKind::optional},
                             {"rows", InputKind::optional},
                             {"bias", InputKind::optional},
-                            {"slopes", InputKind::optional}},
+                            {"slopes", InputKind::optional},
+                            {"row_lengths", InputKind::optional}},
                  .attrs = {{.name = "num_heads", .default_value = std::int64_t{1}, .required = true},
                            {"causal", false},
                            {"scale", 0.0},

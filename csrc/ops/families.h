@@ -24,6 +24,7 @@ void add_linear_group_ops(std::vector<OpDef>& ops);
 void add_matmul_ops(std::vector<OpDef>& ops);
 void add_loss_ops(std::vector<OpDef>& ops);
 void add_normalization_ops(std::vector<OpDef>& ops);
+void add_padding_ops(std::vector<OpDef>& ops);
 void add_pooling_ops(std::vector<OpDef>& ops);
 void add_position_ops(std::vector<OpDef>& ops);
 void add_recurrent_ops(std::vector<OpDef>& ops);

@@ -9,6 +9,7 @@
 #include "ops/cost.h"
 #include "ops/families.h"
 #include "ops/gradients.h"
+#include "ops/padding.h"
 #include "ops/sinusoid_table.h"
 
 namespace pyseq {
@@ -43,24 +44,28 @@ void add_values(const float* a, const float* b, std::int64_t n, float* y) {
   kernels().add_f32(&sum);
 }
 
-/// Calls fn(row, first_value_of_row) for the rows of x, on several threads when there is enough of it.
+/// Calls fn(row, its first value, its steps) for the rows of x, on several threads when there is enough of it.
 template <typename Fn>
-void for_each_row(const Tensor& x, Fn fn) {
-  const std::int64_t values = x.size(1) * x.size(2);
+void for_each_row(const OpArgs& args, int row_lengths, Fn fn) {
+  const Tensor& x = args.inputs[0];
+  const RowSteps steps(args, x, row_lengths);
+  const std::int64_t width = x.size(2), values = x.size(1) * width;
   if (values == 0) return;
   parallel_for(x.size(0), kValuesPerChunk / values + 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) fn(row, row * values);
+    for (std::int64_t row = begin; row < end; ++row) fn(row, steps.first(row) * width, steps.count(row));
   });
 }
 
-OpCost cost(const OpArgs&, std::span<const TensorType> outputs) {
-  return {static_cast<double>(outputs[0].shape.num_elements()), 3 * bytes_of(outputs[0])};
+template <int kRowLengths>
+OpCost cost(const OpArgs& args, std::span<const TensorType> outputs) {
+  const OpCost whole{static_cast<double>(outputs[0].shape.num_elements()), 3 * bytes_of(outputs[0])};
+  return cost_of_packed(args, args.inputs[0], kRowLengths, whole);
 }
 
 // ---- sinusoidal_positions
 
 enum SinusoidalAttribute { kStart, kLayout, kBase, kInclusive };
-constexpr int kSinusoidalOffset = 1;
+constexpr int kSinusoidalOffset = 1, kSinusoidalRowLengths = 2;
 
 SinusoidLayout layout_of(const OpArgs& args) {
   const std::string& layout = args.attrs.text(kLayout);
@@ -80,6 +85,7 @@ void infer_sinusoidal(const OpArgs& args, std::span<TensorType> outputs) {
     throw_shape(args.label, "x", "width " + std::to_string(x.size(2)), "an even width (pairs of sine and cosine)");
   }
   check_offset_type(args, kSinusoidalOffset);
+  check_row_lengths(args, x, kSinusoidalRowLengths);
   check_start(args, args.attrs.integer(kStart));
   const double base = layout_of(args).base;
   if (!std::isfinite(base) || base <= 0) {
@@ -108,11 +114,11 @@ void forward_sinusoidal(OpCall& call) {
   if (x.num_elements() == 0) return;
   const SinusoidLayout layout = layout_of(call);
   const auto table = sinusoid_table(layout, positions);
-  const std::int64_t time = x.size(1), width = x.size(2);
+  const std::int64_t width = x.size(2);
   const std::int64_t in_table = static_cast<std::int64_t>(table->size()) / width;
   const float* in = x.data<float>();
   float* y = call.outputs[0].mutable_data<float>();
-  for_each_row(x, [&](std::int64_t row, std::int64_t at) {
+  for_each_row(call, kSinusoidalRowLengths, [&](std::int64_t row, std::int64_t at, std::int64_t time) {
     const std::int64_t first = call.attrs.integer(kStart) + offset_of(call, kSinusoidalOffset, row);
     const std::int64_t known = std::clamp<std::int64_t>(in_table - first, 0, time);
     if (known > 0) add_values(in + at, table->data() + first * width, known * width, y + at);
@@ -125,12 +131,13 @@ void forward_sinusoidal(OpCall& call) {
 }
 
 void vjp_sinusoidal(VjpCall& call) {
+  refuse_packed(call, kSinusoidalRowLengths);
   call.grad_inputs[0] = call.grad_outputs[0];
 }
 
 // ---- learned_positions
 
-enum LearnedInput { kX, kWeight, kLearnedOffset };
+enum LearnedInput { kX, kWeight, kLearnedOffset, kLearnedRowLengths };
 
 void infer_learned(const OpArgs& args, std::span<TensorType> outputs) {
   const Tensor& x = args.inputs[kX];
@@ -138,6 +145,7 @@ void infer_learned(const OpArgs& args, std::span<TensorType> outputs) {
   check_tensor(args.label, "weight", args.inputs[kWeight], DType::float32, {-1, x.size(2)},
                "width of x " + x.shape().to_string());
   check_offset_type(args, kLearnedOffset);
+  check_row_lengths(args, x, kLearnedRowLengths);
   check_start(args, args.attrs.integer(0));
   outputs[0] = {DType::float32, x.shape()};
 }
@@ -162,13 +170,14 @@ void forward_learned(OpCall& call) {
   const float* in = x.data<float>();
   const float* rows = weight.data<float>();
   float* y = call.outputs[0].mutable_data<float>();
-  for_each_row(x, [&](std::int64_t row, std::int64_t at) {
+  for_each_row(call, kLearnedRowLengths, [&](std::int64_t row, std::int64_t at, std::int64_t time) {
     const std::int64_t first = start + offset_of(call, kLearnedOffset, row);
-    add_values(in + at, rows + first * width, x.size(1) * width, y + at);
+    add_values(in + at, rows + first * width, time * width, y + at);
   });
 }
 
 void vjp_learned(VjpCall& call) {
+  refuse_packed(call, kLearnedRowLengths);
   const Tensor& dy = call.grad_outputs[0];
   if (call.wants(kX)) call.grad_inputs[kX] = dy;
   if (!call.wants(kWeight)) return;
@@ -186,7 +195,7 @@ void vjp_learned(VjpCall& call) {
 
 void add_position_ops(std::vector<OpDef>& ops) {
   ops.push_back({.name = "sinusoidal_positions",
-                 .inputs = {{"x"}, {"offset", InputKind::optional}},
+                 .inputs = {{"x"}, {"offset", InputKind::optional}, {"row_lengths", InputKind::optional}},
                  .attrs = {{"start", std::int64_t{0}},
                            {"layout", std::string("interleaved")},
                            {"base", 10000.0},
@@ -194,16 +203,16 @@ void add_position_ops(std::vector<OpDef>& ops) {
                  .outputs = {{"y"}},
                  .infer = infer_sinusoidal,
                  .forward = forward_sinusoidal,
-                 .cost = cost,
+                 .cost = cost<kSinusoidalRowLengths>,
                  .vjp = vjp_sinusoidal,
                  .differentiable = VjpReads::bits({0})});
   ops.push_back({.name = "learned_positions",
-                 .inputs = {{"x"}, {"weight"}, {"offset", InputKind::optional}},
+                 .inputs = {{"x"}, {"weight"}, {"offset", InputKind::optional}, {"row_lengths", InputKind::optional}},
                  .attrs = {{"start", std::int64_t{0}}},
                  .outputs = {{"y"}},
                  .infer = infer_learned,
                  .forward = forward_learned,
-                 .cost = cost,
+                 .cost = cost<kLearnedRowLengths>,
                  .vjp = vjp_learned,
                  .vjp_reads = {VjpReads::bits({kLearnedOffset})},
                  .differentiable = VjpReads::bits({kX, kWeight})});

@@ -31,6 +31,7 @@ std::vector<OpDef> build_registry() {
   add_matmul_ops(ops);
   add_loss_ops(ops);
   add_normalization_ops(ops);
+  add_padding_ops(ops);
   add_pooling_ops(ops);
   add_position_ops(ops);
   add_recurrent_ops(ops);

@@ -1,18 +1,20 @@
 // rotary: pairs of values of queries or keys turned by an angle that grows with their position.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "base/threads.h"
 #include "ops/checks.h"
 #include "ops/cost.h"
 #include "ops/families.h"
+#include "ops/padding.h"
 #include "ops/sinusoid_table.h"
 
 namespace pyseq {
 namespace {
 
-enum Input { kX, kOffset };
+enum Input { kX, kOffset, kRowLengths };
 enum Attribute { kNumHeads, kDims, kLayout, kBase, kStart };
 
 constexpr std::int64_t kValuesPerChunk = 16384;
@@ -69,6 +71,7 @@ void infer_rotary(const OpArgs& args, std::span<TensorType> outputs) {
     check_tensor(args.label, "offset", args.inputs[kOffset], DType::int64, {x.size(0)},
                  "batch of x " + x.shape().to_string());
   }
+  check_row_lengths(args, x, kRowLengths);
   outputs[0] = {DType::float32, x.shape()};
 }
 
@@ -97,6 +100,17 @@ void turn(const Rotation& rotation, float direction, const float* waves, const f
   std::copy(x + rotation.dims, x + rotation.head_dim, y + rotation.dims);
 }
 
+/// The position of every step, in the order in which x has them.
+std::vector<std::int64_t> positions_of(const OpArgs& args) {
+  const RowSteps steps(args, args.inputs[kX], kRowLengths);
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(steps.total()));
+  for (std::int64_t row = 0; row < steps.rows(); ++row) {
+    const auto begin = positions.begin() + steps.first(row);
+    std::iota(begin, begin + steps.count(row), first_position(args, row));
+  }
+  return positions;
+}
+
 /// y = x turned by the angles of its positions (direction 1), or turned back (-1).
 void turn_all(const OpArgs& call, float direction, const Tensor& x, Tensor& turned) {
   const std::int64_t batch = x.size(0), time = x.size(1), width = x.size(2);
@@ -108,10 +122,12 @@ void turn_all(const OpArgs& call, float direction, const Tensor& x, Tensor& turn
   const std::int64_t in_table = static_cast<std::int64_t>(table->size()) / rotation.dims;
   const float* in = x.data<float>();
   float* y = turned.mutable_data<float>();
-  parallel_for(batch * time, kValuesPerChunk / width + 1, [&](std::int64_t begin, std::int64_t end) {
+  const std::vector<std::int64_t> positions = positions_of(call);
+  parallel_for(static_cast<std::int64_t>(positions.size()), kValuesPerChunk / width + 1, [&](std::int64_t begin,
+                                                                                             std::int64_t end) {
     std::vector<float> beyond(static_cast<std::size_t>(rotation.dims));
     for (std::int64_t step = begin; step < end; ++step) {
-      const std::int64_t position = first_position(call, step / time) + step % time;
+      const std::int64_t position = positions[step];
       const float* waves = beyond.data();
       if (position < in_table) {
         waves = table->data() + position * rotation.dims;
@@ -130,18 +146,19 @@ void forward_rotary(OpCall& call) {
   turn_all(call, 1.0F, call.inputs[kX], call.outputs[0]);
 }
 void vjp_rotary(VjpCall& call) {
+  refuse_packed(call, kRowLengths);
   turn_all(call, -1.0F, call.grad_outputs[0], call.grad_inputs[kX]);
 }
 
 OpCost cost_rotary(const OpArgs& args, std::span<const TensorType> outputs) {
-  return elementwise_cost(args, outputs, 3);
+  return cost_of_packed(args, args.inputs[kX], kRowLengths, elementwise_cost(args, outputs, 3));
 }
 
 }  // namespace
 
 void add_rotary_ops(std::vector<OpDef>& ops) {
   ops.push_back({.name = "rotary",
-                 .inputs = {{"x"}, {"offset", InputKind::optional}},
+                 .inputs = {{"x"}, {"offset", InputKind::optional}, {"row_lengths", InputKind::optional}},
                  .attrs = {{.name = "num_heads", .default_value = std::int64_t{1}, .required = true},
                            {"dims", std::int64_t{0}},
                            {"layout", std::string("interleaved")},

@@ -6,8 +6,8 @@ namespace pyseq {
 namespace {
 
 // Constants of loops come first: the weights that bodies read then look like those of any other function. Dead nodes
-// come before the fusions, which want values that are read once.
-constexpr std::array<Pass, 8> kPasses{{
+// come before the fusions, which want values that are read once. Padding is removed from what is left.
+constexpr std::array<Pass, 9> kPasses{{
     {"bind_loop_constants", true, bind_loop_constants},
     {"fold_constants", true, fold_constants},
     {"share_equal_nodes", true, share_equal_nodes},
@@ -16,6 +16,7 @@ constexpr std::array<Pass, 8> kPasses{{
     {"fuse_residuals", true, fuse_residuals},
     {"fuse_norms", true, fuse_norms},
     {"group_linears", true, group_linears},
+    {"remove_padding", true, remove_padding},
 }};
 
 }  // namespace
@@ -24,8 +25,10 @@ std::span<const Pass> all_passes() {
   return kPasses;
 }
 
-void optimize(ProgramSpec& program) {
-  for (const Pass& pass : kPasses) pass.run(program);
+void optimize(ProgramSpec& program, bool padding_removed) {
+  for (const Pass& pass : kPasses) {
+    if (pass.run != remove_padding || padding_removed) pass.run(program);
+  }
 }
 
 }  // namespace pyseq

@@ -18,8 +18,8 @@ struct Pass {
 
 /// In the order in which they run.
 std::span<const Pass> all_passes();
-/// Runs all passes.
-void optimize(ProgramSpec& program);
+/// Runs all passes; remove_padding is optional.
+void optimize(ProgramSpec& program, bool padding_removed = true);
 
 // One file each.
 void bind_loop_constants(ProgramSpec& program);
@@ -30,5 +30,6 @@ void fuse_residuals(ProgramSpec& program);
 void fuse_norms(ProgramSpec& program);
 void group_linears(ProgramSpec& program);
 void remove_dead_nodes(ProgramSpec& program);
+void remove_padding(ProgramSpec& program);
 
 }  // namespace pyseq

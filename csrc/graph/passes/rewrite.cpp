@@ -16,6 +16,7 @@ void for_each_ref(DimExpr& dim, FunctionRef<void(ValueRef&)> visit) {
 
 void for_each_ref(NodeSpec& node, FunctionRef<void(ValueRef&)> visit) {
   for (ValueRef& ref : node.inputs) visit(ref);
+  visit(node.row_lengths);
   for (auto& [name, attr] : node.attrs) {
     if (auto* dim = std::get_if<DimExpr>(&attr)) for_each_ref(*dim, visit);
   }
@@ -66,6 +67,15 @@ const std::string* text_attribute(const NodeSpec& node, std::string_view name) {
     if (value != nullptr) return std::get_if<std::string>(value);
   }
   return nullptr;
+}
+
+std::optional<std::int64_t> integer_attribute(const NodeSpec& node, std::string_view name) {
+  for (const auto& [key, attr] : node.attrs) {
+    const auto* value = key == name ? std::get_if<AttrValue>(&attr) : nullptr;
+    const auto* integer = value != nullptr ? std::get_if<std::int64_t>(value) : nullptr;
+    if (integer != nullptr) return *integer;
+  }
+  return std::nullopt;
 }
 
 void set_text_attribute(NodeSpec& node, std::string_view name, std::string value) {

@@ -1,6 +1,8 @@
 // What passes share: walking over references, counting uses, taking nodes out.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +31,8 @@ void remove_nodes(FunctionSpec& function, const std::vector<char>& marked);
 
 /// The text of an attribute that is a constant; null: another attribute, or one that depends on sizes.
 const std::string* text_attribute(const NodeSpec& node, std::string_view name);
+/// An integer attribute that is a constant; nothing: not given, or one that depends on sizes.
+std::optional<std::int64_t> integer_attribute(const NodeSpec& node, std::string_view name);
 void set_text_attribute(NodeSpec& node, std::string_view name, std::string value);
 
 }  // namespace pyseq

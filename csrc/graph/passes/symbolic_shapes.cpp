@@ -12,10 +12,16 @@ namespace {
 
 using Kind = ValueRef::Kind;
 
-constexpr std::array<std::string_view, 17> kSameShape{
-    "add",      "add_layer_norm",       "add_rms_norm", "gelu", "layer_norm", "log_softmax",
-    "multiply", "batch_norm",           "dropout",      "relu", "silu",       "learned_positions",
-    "sigmoid",  "sinusoidal_positions", "softmax",      "tanh", "rms_norm"};
+constexpr std::array<std::string_view, 31> kSameShape{
+    "add",      "add_layer_norm",       "add_rms_norm", "gelu",    "layer_norm", "log_softmax",
+    "multiply", "batch_norm",           "dropout",      "relu",    "silu",       "learned_positions",
+    "sigmoid",  "sinusoidal_positions", "softmax",      "tanh",    "rms_norm",   "subtract",
+    "divide",   "exp",                  "log",          "sqrt",    "negative",   "softplus",
+    "elu",      "leaky_relu",           "clip",         "rotary",  "mask_rows",  "pack_rows",
+    "unpack_rows"};
+/// Ops whose first output keeps all sizes of x but the last.
+constexpr std::array<std::string_view, 8> kSameLeading{"concat", "top_k",      "rnn",  "gru",
+                                                       "lstm",   "simple_gru", "coupled_lstm", "slice"};
 
 class ShapeReader {
  public:
@@ -77,12 +83,17 @@ class ShapeReader {
     for (const std::string_view op : kSameShape) {
       if (node.op == op) y = shape_of(node.inputs[0]);
     }
+    for (const std::string_view op : kSameLeading) {
+      if (node.op == op && keeps_leading(node)) y.leading = shape_of(node.inputs[0]).leading;
+    }
     if (node.op == "add_layer_norm" || node.op == "add_rms_norm") {
       if (node.outputs[1] >= 0) shapes_[node.outputs[1]] = y;
     } else if (node.op == "linear") {
       y.leading = shape_of(node.inputs[0]).leading;
       const std::vector<std::int64_t>* weight = weight_shape(node.inputs[1]);
       if (weight != nullptr && weight->size() == 2) y.last = number((*weight)[0]);
+    } else if (node.op == "linear_pair" || node.op == "linear_triple") {
+      define_group(node);
     } else if (node.op == "embedding") {
       const SymbolicShape ids = shape_of(node.inputs[0]);
       y.leading = symbol("[[" + std::to_string(ids.leading) + "," + std::to_string(ids.last));
@@ -93,6 +104,20 @@ class ShapeReader {
       y.leading = shape_of(node.inputs[0]).leading;
       if (!has_grouped_heads(node)) y.last = shape_of(node.inputs[2]).last;
     }
+  }
+
+  void define_group(const NodeSpec& node) {
+    for (std::size_t map = 0; map < node.outputs.size(); ++map) {
+      if (node.outputs[map] < 0) continue;
+      const std::vector<std::int64_t>* weight = weight_shape(node.inputs[1 + map]);
+      shapes_[node.outputs[map]].leading = shape_of(node.inputs[0]).leading;
+      if (weight != nullptr && weight->size() == 2) shapes_[node.outputs[map]].last = number((*weight)[0]);
+    }
+  }
+
+  /// A slice does when it cuts the last axis.
+  static bool keeps_leading(const NodeSpec& node) {
+    return node.op != "slice" || integer_attribute(node, "axis") == -1;
   }
 
   static bool has_grouped_heads(const NodeSpec& node) {

@@ -36,6 +36,8 @@ struct LoadOptions {
   std::optional<DType> cache_dtype;
   /// Run the compile passes: the same results with fewer and larger nodes. false: the nodes of the file.
   bool optimize = true;
+  /// With `optimize`: compute the valid steps of ragged batches only, where nothing depends on the others.
+  bool remove_padding = true;
 };
 
 struct ArgumentInfo {

@@ -228,15 +228,15 @@ class Program:
     A model as one file; shared by any number of sessions and threads.
     """
     @staticmethod
-    def load(path: os.PathLike[str] | str | bytes, mmap: bool = True, dtype: str | None = None, cache_dtype: str | None = None, optimize: bool = True) -> Program:
+    def load(path: os.PathLike[str] | str | bytes, mmap: bool = True, dtype: str | None = None, cache_dtype: str | None = None, optimize: bool = True, remove_padding: bool = True) -> Program:
         """
         Open a program file, mapped into memory unless mmap is False.
 
         `dtype`: storage type of weights that products read; `cache_dtype`: of key/value caches; None leaves
-        them as the file has them. `optimize`: run the compile passes.
+        them as the file has them. `optimize`: run the compile passes; `remove_padding`: that one among them.
         """
     @staticmethod
-    def parse(bytes: bytes, dtype: str | None = None, cache_dtype: str | None = None, optimize: bool = True) -> Program:
+    def parse(bytes: bytes, dtype: str | None = None, cache_dtype: str | None = None, optimize: bool = True, remove_padding: bool = True) -> Program:
         """
         The program in the bytes of a file (which are copied).
         """
@@ -248,7 +248,7 @@ class Program:
         """
         A vocabulary by its name.
         """
-    def with_options(self, dtype: str | None = None, cache_dtype: str | None = None, optimize: bool = True) -> Program:
+    def with_options(self, dtype: str | None = None, cache_dtype: str | None = None, optimize: bool = True, remove_padding: bool = True) -> Program:
         """
         The same file with other options; both programs share its bytes.
         """

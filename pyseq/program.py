@@ -58,8 +58,8 @@ class Program:
             cache_dtype: storage type of the key/value caches: "float32", "bfloat16" or "int8" (one scale per head and
                 position of keys and of values). None leaves them as the file has them.
             optimize: run the compile passes: the same results with fewer and larger ops. False: the ops of the file.
-            remove_padding: with `optimize`, compute the valid steps of ragged batches only, where nothing depends on the
-                others. What a memory and captured weights hold beyond the lengths is then zero.
+            remove_padding: with `optimize`, compute the valid steps of ragged batches only, where nothing depends on
+                the others. What a memory and captured weights hold beyond the lengths is then zero.
 
         Raises:
             FormatError: what is wrong with the file. ArgumentError: an unknown dtype, or a weight that it cannot hold.
@@ -76,23 +76,12 @@ class Program:
         optimize: bool = True,
         remove_padding: bool = True,
     ) -> Program:
-        """The program in the bytes of a file, which are copied; options as for `load`."""
-        return cls(_core.Program.parse(content, dtype, cache_dtype, optimize, remove_padding))
+        """The program in the bytes of a file; options as for `load`.
 
-    @classmethod
-    def parse_through_file(cls, content: bytes) -> Program:
-        """As `parse`, but what need not be in memory is read from a file without a name, which goes with the program.
-
-        Weights then take memory once, in whatever layout and storage type they are used. Where no such file can be
-        written, the program is parsed in memory.
+        They are copied: from 1 MB on to a file without a name, which goes with the program, so that weights take memory
+        once in whatever layout they are used. Where no such file can be written, they stay in memory.
         """
-        try:
-            with tempfile.TemporaryDirectory(prefix="pyseq-") as folder:
-                file = Path(folder) / "program.safetensors"
-                file.write_bytes(content)
-                return cls.load(file)
-        except OSError:
-            return cls.parse(content)
+        return cls(_core.Program.parse(content, dtype, cache_dtype, optimize, remove_padding))
 
     def with_dtype(
         self,

@@ -12,6 +12,7 @@ import op_rows_ctc
 import op_rows_elementwise
 import op_rows_gemm
 import op_rows_normalization
+import op_rows_padding
 import op_rows_recurrent
 import op_rows_reduction
 import op_rows_regularization
@@ -121,6 +122,7 @@ ROWS: dict[str, OpRow] = {
         *op_rows_elementwise.ROWS,
         *op_rows_gemm.ROWS,
         *op_rows_normalization.ROWS,
+        *op_rows_padding.ROWS,
         *op_rows_reduction.ROWS,
         *op_rows_regularization.ROWS,
         *op_rows_selection.ROWS,

@@ -59,12 +59,12 @@ def test_a_program_takes_its_weights_once(pack: bool, dtype: str, share: float, 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell what is resident")
 @pytest.mark.parametrize(("pack", "dtype", "share"), [(True, "", 1.0), (False, "", 1.0), (True, "int8", 0.25)])
-def test_a_converted_program_takes_its_weights_once(pack: bool, dtype: str, share: float, tmp_path: Path) -> None:
+def test_a_parsed_program_takes_its_weights_once(pack: bool, dtype: str, share: float, tmp_path: Path) -> None:
     model = nn.Sequential(*(nn.Linear(WIDTH, WIDTH) for _ in range(LAYERS)))
     file = tmp_path / "model.safetensors"
     pyseq.export(model, file, {"x": np.ones((1, 1, WIDTH), np.float32)}, pack=pack)
     load = (
-        "program = pyseq.Program.parse_through_file(open(sys.argv[1], 'rb').read())\n"
+        "program = pyseq.Program.parse(open(sys.argv[1], 'rb').read())\n"
         "program = program.with_dtype(sys.argv[2]) if sys.argv[2] else program"
     )
     expected = share * WEIGHTS_MB
@@ -72,10 +72,13 @@ def test_a_converted_program_takes_its_weights_once(pack: bool, dtype: str, shar
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell what is resident")
-def test_a_parsed_program_keeps_one_copy_of_its_file(tmp_path: Path) -> None:
+def test_without_a_folder_for_its_file_a_parsed_program_stays_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = nn.Sequential(*(nn.Linear(WIDTH, WIDTH) for _ in range(LAYERS)))
     file = tmp_path / "model.safetensors"
     pyseq.export(model, file, {"x": np.ones((1, 1, WIDTH), np.float32)}, pack=True)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "absent"))
     load = "program = pyseq.Program.parse(open(sys.argv[1], 'rb').read())"
     assert 0.9 * WEIGHTS_MB < taken(file, "", load) < 1.25 * WEIGHTS_MB
 
@@ -114,7 +117,7 @@ def test_saving_and_narrowing_read_the_file_that_was_loaded(tmp_path: Path) -> N
     content = pyseq.export(model, None, {"x": pyseq.Input(x, dims=("batch", 5))})
     file, copy = tmp_path / "model.safetensors", tmp_path / "copy.safetensors"
     file.write_bytes(content)
-    programs = [pyseq.Program.parse(content), pyseq.Program.parse_through_file(content), pyseq.Program.load(file)]
+    programs = [pyseq.Program.parse(content), pyseq.Program.load(file)]
     file.unlink()
     for program in programs:
         program.save(copy)

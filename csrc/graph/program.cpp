@@ -13,6 +13,9 @@
 namespace pyseq {
 namespace {
 
+/// From here on, bytes to parse are kept in a file: what is laid out anew then takes memory once.
+constexpr std::size_t kLargeFile = std::size_t{1} << 20;
+
 std::string join(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -104,6 +107,9 @@ std::shared_ptr<const Program> Program::load(const std::filesystem::path& file, 
 
 std::shared_ptr<const Program> Program::parse(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
                                               const LoadOptions& options) {
+  if (owner == nullptr && bytes.size() >= kLargeFile) {
+    if (std::optional<FileBytes> file = keep_in_file(bytes)) return Impl::make(std::move(*file), true, options);
+  }
   if (owner == nullptr) {
     Tensor copy = Tensor::empty(DType::uint8, {static_cast<std::int64_t>(bytes.size())});
     if (!bytes.empty()) std::memcpy(copy.mutable_raw(), bytes.data(), bytes.size());

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -31,6 +32,8 @@ class FileDescriptor {
   ~FileDescriptor() {
     if (is_open()) ::close(number_);
   }
+  /// Takes one over.
+  explicit FileDescriptor(int number) : number_(number) {}
   FileDescriptor(const FileDescriptor&) = delete;
   FileDescriptor& operator=(const FileDescriptor&) = delete;
 
@@ -80,15 +83,21 @@ std::filesystem::path temporary_name(const std::filesystem::path& file) {
   return file.parent_path() / name;
 }
 
-void write_and_sync(const std::filesystem::path& file, std::span<const std::byte> bytes) {
-  FileDescriptor descriptor(file, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-  if (!descriptor.is_open()) throw_errno("create", file);
+/// False: errno says why.
+bool write_all(const FileDescriptor& descriptor, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(descriptor.number(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_errno("write", file);
+    if (count < 0) return false;
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
+  return true;
+}
+
+void write_and_sync(const std::filesystem::path& file, std::span<const std::byte> bytes) {
+  FileDescriptor descriptor(file, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  if (!descriptor.is_open()) throw_errno("create", file);
+  if (!write_all(descriptor, bytes)) throw_errno("write", file);
   if (::fsync(descriptor.number()) != 0) throw_errno("sync", file);
   if (!descriptor.close()) throw_errno("close", file);
 }
@@ -108,6 +117,23 @@ FileBytes open_file(const std::filesystem::path& file, bool mmap) {
   const std::size_t size = regular_file_size(descriptor, file);
   auto owner = mmap ? map_file(descriptor, size, file) : copy_file(descriptor, size, file);
   return {{static_cast<const std::byte*>(owner.get()), size}, owner};
+}
+
+std::optional<FileBytes> keep_in_file(std::span<const std::byte> bytes) {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::temp_directory_path(error);
+  if (error || bytes.empty()) return std::nullopt;
+  std::string name = (folder / ".pyseq.XXXXXX").string();
+  const FileDescriptor descriptor(::mkostemp(name.data(), O_CLOEXEC));
+  if (!descriptor.is_open()) return std::nullopt;
+  ::unlink(name.c_str());
+  if (!write_all(descriptor, bytes)) return std::nullopt;
+  try {
+    auto owner = map_file(descriptor, bytes.size(), name);
+    return FileBytes{{static_cast<const std::byte*>(owner.get()), bytes.size()}, owner};
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 void drop_pages(std::span<const std::byte> bytes) {

@@ -121,7 +121,8 @@ void attend(const HeadedAttention& attention, FindParts find_parts, const RunLim
   const auto grain = std::max<std::int64_t>(1, static_cast<std::int64_t>(kParallelWork / task_work));
   const auto scratch_bytes =
       static_cast<std::size_t>(attention_scratch_size(attention.head_dim, attention.value_dim)) * sizeof(float);
-  const std::vector<QueryBlock> packed = attention.rows == nullptr ? std::vector<QueryBlock>() : packed_blocks(attention);
+  const std::vector<QueryBlock> packed =
+      attention.rows == nullptr ? std::vector<QueryBlock>() : packed_blocks(attention);
   const std::int64_t groups = attention.heads / cut.heads_together;
   const std::int64_t per_head =
       attention.rows == nullptr ? attention.batch * cut.blocks : static_cast<std::int64_t>(packed.size());

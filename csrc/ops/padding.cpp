@@ -41,8 +41,8 @@ OpCost cost_of_packed(const OpArgs& args, const Tensor& x, int row_lengths, OpCo
   // Sizes alone say nothing about the lengths.
   if (!args.has(row_lengths) || args.inputs[row_lengths].raw() == nullptr || padded == 0) return whole;
   const auto lengths = args.inputs[row_lengths].values<std::int64_t>();
-  const double share =
-      static_cast<double>(std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0})) / static_cast<double>(padded);
+  const double share = static_cast<double>(std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0})) /
+                       static_cast<double>(padded);
   return {share * whole.flops, share * whole.bytes};
 }
 

@@ -13,8 +13,8 @@ namespace pyseq {
 std::vector<std::int64_t> packed_starts(std::string_view label, const Tensor& lengths, std::int64_t batch,
                                         std::int64_t time);
 
-/// The optional input row_lengths [batch] of an op on x [batch, time, ...]: with it, steps are packed in every input and
-/// output of that shape. ShapeError, DTypeError.
+/// The optional input row_lengths [batch] of an op on x [batch, time, ...]: with it, steps are packed in every input
+/// and output of that shape. ShapeError, DTypeError.
 void check_row_lengths(const OpArgs& args, const Tensor& x, int row_lengths);
 
 /// Where the steps of each row of x [batch, time, ...] stand: padded, or packed by the input row_lengths.

@@ -123,23 +123,23 @@ void turn_all(const OpArgs& call, float direction, const Tensor& x, Tensor& turn
   const float* in = x.data<float>();
   float* y = turned.mutable_data<float>();
   const std::vector<std::int64_t> positions = positions_of(call);
-  parallel_for(static_cast<std::int64_t>(positions.size()), kValuesPerChunk / width + 1, [&](std::int64_t begin,
-                                                                                             std::int64_t end) {
-    std::vector<float> beyond(static_cast<std::size_t>(rotation.dims));
-    for (std::int64_t step = begin; step < end; ++step) {
-      const std::int64_t position = positions[step];
-      const float* waves = beyond.data();
-      if (position < in_table) {
-        waves = table->data() + position * rotation.dims;
-      } else {
-        sinusoid_row(rotation.table, position, beyond.data());
-      }
-      for (std::int64_t head = 0; head < rotation.heads; ++head) {
-        const std::int64_t at = step * width + head * rotation.head_dim;
-        turn(rotation, direction, waves, in + at, y + at);
-      }
-    }
-  });
+  parallel_for(static_cast<std::int64_t>(positions.size()), kValuesPerChunk / width + 1,
+               [&](std::int64_t begin, std::int64_t end) {
+                 std::vector<float> beyond(static_cast<std::size_t>(rotation.dims));
+                 for (std::int64_t step = begin; step < end; ++step) {
+                   const std::int64_t position = positions[step];
+                   const float* waves = beyond.data();
+                   if (position < in_table) {
+                     waves = table->data() + position * rotation.dims;
+                   } else {
+                     sinusoid_row(rotation.table, position, beyond.data());
+                   }
+                   for (std::int64_t head = 0; head < rotation.heads; ++head) {
+                     const std::int64_t at = step * width + head * rotation.head_dim;
+                     turn(rotation, direction, waves, in + at, y + at);
+                   }
+                 }
+               });
 }
 
 void forward_rotary(OpCall& call) {

@@ -79,6 +79,15 @@ def rowwise(op: str, rows: int, columns: int, **attributes: Any) -> BenchCase:
     return BenchCase(op, f"{rows}x{columns}", lambda rng: {"x": normal(rng, rows, columns)}, attributes)
 
 
+def ragged_rows(op: str, batch: int, time: int, width: int) -> BenchCase:
+    """Moves of valid steps, about half of them."""
+
+    def make(rng: Rng) -> Inputs:
+        return {"x": normal(rng, batch, time, width), "lengths": rng.integers(0, time + 1, batch)}
+
+    return BenchCase(op, f"{batch}x{time}x{width}", make)
+
+
 def positive(op: str, rows: int, columns: int) -> BenchCase:
     """Ops with one input x [rows, columns] in [0.5, 1.5)."""
 
@@ -348,6 +357,7 @@ CASES: list[BenchCase] = [
     BenchCase(
         "gather_rows", "256 of 64x4096", lambda rng: {"x": normal(rng, 64, 4096), "rows": rng.integers(0, 64, 256)}
     ),
+    *(ragged_rows(op, 32, 64, 384) for op in ("mask_rows", "pack_rows", "unpack_rows")),
     *(conv1d(*size) for size in [(1, 512, 512, 3), (1000, 80, 512, 3), (1000, 512, 512, 3), (1000, 512, 512, 31, 512)]),
     *(conv2d(*size) for size in [(64, 64, 64, 3), (128, 1, 32, 3)]),
     *pools(),

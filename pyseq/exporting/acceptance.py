@@ -22,18 +22,27 @@ STEPS = 3  # how often a function with state is run; rows are reordered after th
 def accept(module: Module, functions: Functions, program: Program) -> None:
     """Compare at batch 1 and everything else 1, then at batch 3 and other sizes than the examples'.
 
+    Where the removal of padding leaves zeros in a memory, the module has values that nobody looks at: memories are
+    compared with those of the program with its padding.
+
     Raises:
         TraceError: names the function and the output that differ.
     """
+    padded = program.with_dtype(None, remove_padding=False)
     for smallest in (True, False):
-        _Trial(module, functions, program, smallest).run()
+        _Trial(module, functions, padded, smallest, with_memory=True).run()
+        if program.functions != padded.functions:
+            _Trial(module, functions, program, smallest, with_memory=False).run()
 
 
 class _Trial:
     """One choice of sizes: the eager module and the program side by side."""
 
-    def __init__(self, module: Module, functions: Functions, program: Program, smallest: bool) -> None:
+    def __init__(
+        self, module: Module, functions: Functions, program: Program, smallest: bool, with_memory: bool
+    ) -> None:
         self.module = module
+        self.with_memory = with_memory
         self.functions = functions
         self.session = program.new_session()
         self.random = np.random.default_rng(0)
@@ -79,7 +88,8 @@ class _Trial:
         for name, tensor in expected.items():
             self.compare_output(function, f"output {name!r}", outputs[name], tensor.data)
         if self.eager_state is not None:
-            for name, tensor in (self.eager_state.carry | self.eager_state.memory).items():
+            memory = self.eager_state.memory if self.with_memory else {}
+            for name, tensor in (self.eager_state.carry | memory).items():
                 self.compare_output(function, f"state {name!r}", self.program_state.tensor(name), tensor.data)
 
     def compare_output(self, function: str, name: str, actual: Array | None, expected: Array) -> None:

@@ -71,7 +71,7 @@ def convert(path: Path) -> Program:
         task=translator_task(path, model, source, target, config, variables),
         vocabularies={"source": source, "target": target},
     )
-    return Program.parse_through_file(content)
+    return Program.parse(content)
 
 
 class _Variables:

@@ -80,7 +80,7 @@ def convert(path: Path) -> Program:
         },
         vocabularies={"source": source, "target": target},
     )
-    return Program.parse_through_file(content)
+    return Program.parse(content)
 
 
 def build_model(file: Path, arrays: dict[str, Array]) -> RecurrentEncoderDecoder:

@@ -13,7 +13,7 @@ from pyseq.ops.dense import embedding, linear, linear_pair, linear_triple, matmu
 from pyseq.ops.elementwise import add, add_integer, divide, gelu, multiply, relu, sigmoid, silu, subtract, tanh
 from pyseq.ops.functions import clip, elu, exp, leaky_relu, log, negative, softplus, sqrt
 from pyseq.ops.loss import binary_cross_entropy, cross_entropy
-from pyseq.ops.masks import sequence_mask
+from pyseq.ops.masks import mask_rows, pack_rows, sequence_mask, unpack_rows
 from pyseq.ops.normalization import add_layer_norm, add_rms_norm, batch_norm, layer_norm, log_softmax, rms_norm, softmax
 from pyseq.ops.pooling import max_pool1d, max_pool2d, mean_pool1d, mean_pool2d
 from pyseq.ops.positions import learned_positions, rotary, sinusoidal_positions
@@ -62,6 +62,7 @@ __all__ = [
     "log_softmax",
     "lstm",
     "lstm_step",
+    "mask_rows",
     "matmul",
     "max",
     "max_pool1d",
@@ -73,6 +74,7 @@ __all__ = [
     "multiply",
     "negative",
     "pack_keys",
+    "pack_rows",
     "relu",
     "rms_norm",
     "rnn",
@@ -93,4 +95,5 @@ __all__ = [
     "sum",
     "tanh",
     "top_k",
+    "unpack_rows",
 ]

@@ -106,7 +106,8 @@ bool is_exception(const NodeSpec& node) {
 
 int input_named(const NodeSpec& node, std::string_view name) {
   const std::vector<InputDef>& inputs = find_op(node.op).inputs;
-  const auto found = std::find_if(inputs.begin(), inputs.end(), [&](const InputDef& input) { return input.name == name; });
+  const auto found =
+      std::find_if(inputs.begin(), inputs.end(), [&](const InputDef& input) { return input.name == name; });
   return found == inputs.end() ? -1 : static_cast<int>(found - inputs.begin());
 }
 
@@ -121,7 +122,8 @@ bool goes_step_by_step(const NodeSpec& node, std::size_t input) {
 }
 
 ValueRef mask_of(const NodeSpec& node, std::size_t input) {
-  if (node.op == "scan") return input < static_cast<std::size_t>(loop_count(node, "xs")) ? node.inputs.back() : ValueRef();
+  if (node.op == "scan")
+    return input < static_cast<std::size_t>(loop_count(node, "xs")) ? node.inputs.back() : ValueRef();
   const Rule* rule = rule_of(node);
   if (rule == nullptr || !has(rule->masked, input)) return {};
   return node.inputs[input_named(node, "lengths")];

@@ -1,4 +1,5 @@
-// What ops do with the steps of a ragged batch [batch, time, ...]: which look at a step alone, which at valid ones only.
+// What ops do with the steps of a ragged batch [batch, time, ...]: which look at a step alone, which at valid ones
+// only.
 #pragma once
 
 #include <cstddef>

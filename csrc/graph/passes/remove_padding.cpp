@@ -1,8 +1,8 @@
 // Ragged batches without their padding. Where nothing that can be seen depends on steps beyond `lengths`, the nodes
 // between compute packed steps (pack_rows) only: all readers look at valid steps (attention, recurrent layers, pooling,
-// mask_rows, ... of the same lengths), or go step by step into something that does. pack_rows stands before the first of
-// these nodes, unpack_rows, which leaves zeros, before whatever else reads their values. Sizes stay those of the padded
-// batch, so plans do not depend on lengths; how many steps there are is read when a node runs.
+// mask_rows, ... of the same lengths), or go step by step into something that does. pack_rows stands before the first
+// of these nodes, unpack_rows, which leaves zeros, before whatever else reads their values. Sizes stay those of the
+// padded batch, so plans do not depend on lengths; how many steps there are is read when a node runs.
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -23,8 +23,8 @@ struct Batch {
   ValueRef lengths;
 };
 
-/// Whether a memory is looked at up to `lengths` only: `function` alone writes it, and every reader is an attention with
-/// a memory of lengths that gets `lengths` from the same function.
+/// Whether a memory is looked at up to `lengths` only: `function` alone writes it, and every reader is an attention
+/// with a memory of lengths that gets `lengths` from the same function.
 class MaskedMemories {
  public:
   MaskedMemories(const ProgramSpec& program, const FunctionSpec& function) : program_(program), function_(function) {}

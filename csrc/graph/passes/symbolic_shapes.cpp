@@ -12,15 +12,24 @@ namespace {
 
 using Kind = ValueRef::Kind;
 
-constexpr std::array<std::string_view, 31> kSameShape{
-    "add",      "add_layer_norm",       "add_rms_norm", "gelu",    "layer_norm", "log_softmax",
-    "multiply", "batch_norm",           "dropout",      "relu",    "silu",       "learned_positions",
-    "sigmoid",  "sinusoidal_positions", "softmax",      "tanh",    "rms_norm",   "subtract",
-    "divide",   "exp",                  "log",          "sqrt",    "negative",   "softplus",
-    "elu",      "leaky_relu",           "clip",         "rotary",  "mask_rows",  "pack_rows",
-    "unpack_rows"};
+constexpr std::array<std::string_view, 31> kSameShape{"add",          "add_layer_norm",
+                                                      "add_rms_norm", "gelu",
+                                                      "layer_norm",   "log_softmax",
+                                                      "multiply",     "batch_norm",
+                                                      "dropout",      "relu",
+                                                      "silu",         "learned_positions",
+                                                      "sigmoid",      "sinusoidal_positions",
+                                                      "softmax",      "tanh",
+                                                      "rms_norm",     "subtract",
+                                                      "divide",       "exp",
+                                                      "log",          "sqrt",
+                                                      "negative",     "softplus",
+                                                      "elu",          "leaky_relu",
+                                                      "clip",         "rotary",
+                                                      "mask_rows",    "pack_rows",
+                                                      "unpack_rows"};
 /// Ops whose first output keeps all sizes of x but the last.
-constexpr std::array<std::string_view, 8> kSameLeading{"concat", "top_k",      "rnn",  "gru",
+constexpr std::array<std::string_view, 8> kSameLeading{"concat", "top_k",      "rnn",          "gru",
                                                        "lstm",   "simple_gru", "coupled_lstm", "slice"};
 
 class ShapeReader {

@@ -87,7 +87,8 @@ class Program {
  public:
   /// FormatError names what is wrong with the file; Error when it cannot be read.
   static std::shared_ptr<const Program> load(const std::filesystem::path& file, const LoadOptions& options = {});
-  /// The bytes of a program file; kept alive by `owner`, or copied when it is null.
+  /// The bytes of a program file; kept alive by `owner`, or copied when it is null: from 1 MB on to a file without a
+  /// name in the folder for temporary files, where that can be written, so that weights take memory once.
   static std::shared_ptr<const Program> parse(std::span<const std::byte> bytes,
                                               std::shared_ptr<const void> owner = nullptr,
                                               const LoadOptions& options = {});

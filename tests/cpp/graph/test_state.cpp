@@ -15,7 +15,7 @@ constexpr std::int64_t kWidth = 8, kHeads = 2, kVocabulary = 11;
 
 /// encode embeds the source and fills memory; step runs a GRU cell (carry), self-attention (cache) and cross-attention
 /// (memory) over one or more target tokens.
-std::shared_ptr<const Program> decoder() {
+std::shared_ptr<const Program> decoder(const LoadOptions& options = {}) {
   FunctionBuilder encode("encode");
   const auto source = encode.input("tokens", {"batch", "time"}, "int64");
   const auto lengths = encode.input("lengths", {"batch"}, "int64");
@@ -45,7 +45,7 @@ std::shared_ptr<const Program> decoder() {
       .state("lengths", "memory", json::array(), "int64")
       .function(encode)
       .function(step)
-      .build();
+      .build(options);
 }
 
 const Tensor kSources = Tensor::from<std::int64_t>({2, 3}, {1, 2, 3, 4, 5, 0});
@@ -286,6 +286,38 @@ TEST_CASE("updates read the state as it was before the run") {
   CHECK(session.run("swap", {}, &state).outputs.at("a").values<float>()[0] == 1);
   CHECK(state.tensor("a").values<float>()[0] == 2);
   CHECK(state.tensor("b").values<float>()[0] == 1);
+}
+
+TEST_CASE("cache_dtype stores caches in another type, for this program alone") {
+  const std::vector<std::int64_t> rows_of_tokens[] = {{1, 4}, {7, 2}, {1, 9}};
+  // Largest error of logits of a magnitude of about 10, by what a bfloat16 or int8 value rounds.
+  for (const auto& [dtype, budget] : {std::pair{DType::float32, 1e-5}, {DType::bfloat16, 0.1}, {DType::int8, 0.1}}) {
+    CAPTURE(dtype_name(dtype));
+    const auto program = decoder()->with_options({.cache_dtype = dtype});
+    for (const StateInfo& state : program->state()) {
+      if (state.kind == StateKind::cache) CHECK(state.dtype == dtype);
+      if (state.kind != StateKind::cache) CHECK((state.dtype == DType::float32 || state.dtype == DType::int64));
+    }
+    Session session(program);
+    State state = encoded(session);
+    CHECK(state.impl().caches[1]->dtype() == dtype);
+    std::vector<std::int64_t> seen[2];
+    double worst = 0;
+    for (const auto& tokens : rows_of_tokens) {
+      const Tensor logits = session.run("step", {{"tokens", column(tokens)}}, &state).outputs.at("logits");
+      for (std::int64_t row = 0; row < 2; ++row) {
+        seen[row].push_back(tokens[static_cast<std::size_t>(row)]);
+        worst = std::max(worst, difference(logits.data<float>() + row * kVocabulary, seen[row], row));
+      }
+    }
+    CHECK(worst < budget);
+    if (dtype != DType::float32) CHECK(worst > 1e-5);  // it is stored narrow indeed
+    const State copy = state.clone();
+    CHECK(copy.impl().caches[1]->dtype() == dtype);
+  }
+  CHECK(decoder()->state()[1].dtype == DType::float32);
+  CHECK_THROWS_WITH_AS(decoder({.cache_dtype = DType::int64}),
+                       "program: cache_dtype is int64, expected float32, bfloat16 or int8", ValueError);
 }
 
 TEST_CASE("programs whose use of state has no meaning are refused") {

@@ -43,6 +43,7 @@ TEST_CASE("the registry has the ops of docs/architecture.md, in alphabetical ord
                                                   "log_softmax",
                                                   "lstm",
                                                   "lstm_step",
+                                                  "mask_rows",
                                                   "matmul",
                                                   "max",
                                                   "max_pool1d",
@@ -53,6 +54,7 @@ TEST_CASE("the registry has the ops of docs/architecture.md, in alphabetical ord
                                                   "multiply",
                                                   "negative",
                                                   "pack_keys",
+                                                  "pack_rows",
                                                   "relu",
                                                   "rms_norm",
                                                   "rnn",
@@ -70,7 +72,8 @@ TEST_CASE("the registry has the ops of docs/architecture.md, in alphabetical ord
                                                   "subtract",
                                                   "sum",
                                                   "tanh",
-                                                  "top_k"};
+                                                  "top_k",
+                                                  "unpack_rows"};
   std::vector<std::string_view> names;
   for (const OpDef& op : all_ops()) names.push_back(op.name);
   CHECK(names == expected);

@@ -13,6 +13,11 @@ from pyseq import nn, ops
 from pyseq.models import (
     AttentionEncoderDecoder,
     AttentionOptions,
+    BertClassifier,
+    BertEmbedder,
+    BertMaskedLanguageModel,
+    BertOptions,
+    BertTagger,
     RecurrentEncoderDecoder,
     Transformer,
     TransformerOptions,
@@ -260,6 +265,38 @@ def test_steps_after_an_encoder_without_padding_keep_their_bits(kind: str) -> No
         steps = [program.run("step", state=state, tokens=np.full((5, 1), token))["logits"] for token in (1, 7, 3)]
         logits.append(np.concatenate(steps, 1))
     np.testing.assert_array_equal(logits[0], logits[1], strict=True)
+
+
+BERT = BertOptions(50, width=WIDTH, num_heads=2, num_layers=2, feed_forward=40, positions=70)
+BERTS = {
+    "mean": (lambda: BertEmbedder(BERT, normalize=True), ("encode", "embed")),
+    "first": (lambda: BertEmbedder(BERT, "first"), ("embed",)),
+    "classifier": (lambda: BertClassifier(BERT, 3), ("classify", "classify_pair")),
+    "tagger": (lambda: BertTagger(BERT, 5), ("tag",)),
+    "masked": (lambda: BertMaskedLanguageModel(BERT), ("encode",)),
+}
+
+
+@pytest.mark.parametrize("kind", BERTS)
+def test_models_of_the_bert_family_run_without_padding(kind: str) -> None:
+    build, functions = BERTS[kind]
+    rng = np.random.default_rng(7)
+
+    def inputs(function: str, batch: int, time: int) -> dict[str, Array]:
+        given = tokens(rng, batch, time) | {"lengths": random_lengths(rng, batch, time)}
+        segments = {"segments": rng.integers(0, 2, (batch, time))} if function.endswith("pair") else {}
+        return given | segments
+
+    content = pyseq.export(build(), None, {function: inputs(function, 3, 5) for function in functions})
+    assert content is not None
+    removed = pyseq.Program.parse(content)
+    padded = removed.with_dtype(None, remove_padding=False)
+    for function in functions:
+        assert op_names(removed, function).count("unpack_rows") == 1
+        given = inputs(function, 6, 40)
+        expected = padded.run(function, **given)
+        for output, array in removed.run(function, **given).items():
+            np.testing.assert_array_equal(array, expected[output], strict=True)
 
 
 def test_captured_weights_of_padding_are_zero() -> None:

@@ -31,15 +31,15 @@ struct LoopDef {
 };
 
 struct CompiledNode {
-  const OpDef* op = nullptr;    // null for a loop
-  std::optional<LoopDef> loop;  // scan, repeat
-  std::string label;            // module path, or the op's name: starts every error message
-  std::vector<Operand> inputs;  // ops: as OpDef::inputs without the caches; scan: lengths last, perhaps absent
-  std::vector<int> caches;      // states, in the order of the op's cache inputs
+  const OpDef* op = nullptr;        // null for a loop
+  std::optional<LoopDef> loop;      // scan, repeat
+  std::string label;                // module path, or the op's name: starts every error message
+  std::vector<Operand> inputs;      // ops: as OpDef::inputs without the caches; scan: lengths last, perhaps absent
+  std::vector<int> caches;          // states, in the order of the op's cache inputs
   std::uint32_t packed_inputs = 0;  // with row_lengths: as in NodeSpec, by position in `inputs`
   std::optional<Operand> row_lengths;
-  std::vector<int> outputs;     // value numbers; -1: an optional output that the program does not use
-  std::optional<Attrs> attrs;   // complete; none when some depend on sizes, and for loops
+  std::vector<int> outputs;    // value numbers; -1: an optional output that the program does not use
+  std::optional<Attrs> attrs;  // complete; none when some depend on sizes, and for loops
   std::vector<std::pair<std::string, AttrValue>> constant_attrs;
   std::vector<std::pair<std::string, DimExpr>> sized_attrs;  // evaluated for every plan
   int capturable = -1;                                       // the optional output that RunOptions::capture returns

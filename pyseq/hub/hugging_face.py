@@ -31,7 +31,7 @@ def convert(path: Path) -> Program:
         FormatError: damaged files, or tensors that are missing, unexpected or misshapen (all are listed).
         UnsupportedError: a family or feature that is not known here.
     """
-    return Program.parse_through_file(program_bytes(path))
+    return Program.parse(program_bytes(path))
 
 
 def program_bytes(path: Path, pack: bool = False) -> bytes:

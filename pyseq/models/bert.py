@@ -89,9 +89,10 @@ class Bert(nn.Module):
         return x
 
 
-def first_position(x: Tensor) -> Tensor:
-    """X [batch, time, width] -> [batch, width]."""
-    return ops.mean(ops.slice(x, axis=1, begin=0, end=1), axis=1)
+def first_position(x: Tensor, lengths: Tensor) -> Tensor:
+    """X [batch, time, width] -> [batch, width]; zeros for a text without tokens."""
+    # Masked, so that programs leave the padding out (docs/architecture.md, Padding); so are the outputs below.
+    return ops.mean(ops.slice(ops.mask_rows(x, lengths), axis=1, begin=0, end=1), axis=1)
 
 
 class BertEmbedder(nn.Module):
@@ -110,15 +111,15 @@ class BertEmbedder(nn.Module):
         self.unit = Buffer(np.full(options.width, options.width**-0.5, np.float32)) if normalize else None
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """Tokens [batch, time], lengths [batch] -> [batch, time, width]."""
-        y: Tensor = self.encoder(tokens, lengths)
+        """Tokens [batch, time], lengths [batch] -> [batch, time, width], zero beyond lengths."""
+        y: Tensor = ops.mask_rows(self.encoder(tokens, lengths), lengths)
         return y
 
     def embed(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Tokens [batch, time], lengths [batch] -> [batch, width]."""
-        x = self.encode(tokens, lengths)
+        x: Tensor = self.encoder(tokens, lengths)
         if self.pooling == "first":
-            y = first_position(x)
+            y = first_position(x, lengths)
         else:
             y = ops.mean(x, axis=1, lengths=lengths) if self.pooling == "mean" else ops.max(x, axis=1, lengths=lengths)
         return y if self.unit is None else ops.rms_norm(y, self.unit, epsilon=1e-24)
@@ -141,7 +142,7 @@ class BertClassifier(nn.Module):
 
     def forward(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None) -> Tensor:
         """Tokens [batch, time], lengths [batch], segments [batch, time] -> logits [batch, labels]."""
-        x: Tensor = first_position(self.encoder(tokens, lengths, segments))
+        x: Tensor = first_position(self.encoder(tokens, lengths, segments), lengths)
         logits: Tensor = self.projection(self.dropout(self.dense(x)))
         return logits
 
@@ -173,8 +174,8 @@ class BertTagger(nn.Module):
         return logits
 
     def tag(self, tokens: Tensor, lengths: Tensor) -> dict[str, Tensor]:
-        """The same by name."""
-        return {"logits": self(tokens, lengths)}
+        """The same by name, zero beyond lengths."""
+        return {"logits": ops.mask_rows(self(tokens, lengths), lengths)}
 
 
 class BertMaskedLanguageModel(nn.Module):
@@ -197,8 +198,8 @@ class BertMaskedLanguageModel(nn.Module):
         return logits
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """Tokens [batch, time], lengths [batch] -> [batch, time, width]."""
-        y: Tensor = self.encoder(tokens, lengths)
+        """Tokens [batch, time], lengths [batch] -> [batch, time, width], zero beyond lengths."""
+        y: Tensor = ops.mask_rows(self.encoder(tokens, lengths), lengths)
         return y
 
     def predict(self, vectors: Tensor) -> dict[str, Tensor]:

@@ -33,7 +33,7 @@ Images = NDArray[np.uint8]
 class CaptionConfig(RecipeConfig):
     """Options of the recipe `caption`."""
 
-    epochs: int | None = option(75, "Passes over the pictures at most.")
+    epochs: int | None = option(70, "Passes over the pictures at most.")
     batch_size: int = option(32, "Pictures in a batch.")
     learning_rate: float = option(4e-3, "Learning rate at the top of the schedule.")
     weight_decay: float = option(0.05, "Weight decay of matrices.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,8 @@ def _described(tokenizer: Any) -> tuple[Description, Ids]:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     text = json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=False)  # without layout
-    return {"kind": "tokenizers", "json": text}, tokenizer.get_vocab(with_added_tokens=True)
+    packed = base64.b64encode(zlib.compress(text.encode())).decode()  # small and quick to read past
+    return {"kind": "tokenizers", "zlib": packed}, tokenizer.get_vocab(with_added_tokens=True)
 
 
 def _optional_json(file: Path) -> dict[str, Any]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import base64
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
 from pyseq import _core
+
+MAX_JSON_BYTES = 1 << 28  # of a tokenizer.json; the largest known have 20 MB
 
 
 class SubwordTokenizer:
     """Splits texts into ids with the library `tokenizers` or `sentencepiece`; made from a program's task.
 
     Args:
-        description: {"kind": "tokenizers", "json": text of a tokenizer.json} or {"kind": "sentencepiece",
-            "source": model, "target": model} (base64); with optional "max_length", the most ids of a text.
+        description: {"kind": "tokenizers", "zlib": a tokenizer.json} or {"kind": "sentencepiece",
+            "source": model, "target": model}, all of them in base64; "max_length" limits the ids of a text.
         tokens: the token of each id.
 
     Raises:
@@ -69,7 +72,7 @@ class _Tokenizers:
         except ImportError:
             raise _missing("tokenizers") from None
         try:
-            self.tokenizer = Tokenizer.from_str(description["json"])
+            self.tokenizer = Tokenizer.from_str(_unpacked(description["zlib"]))
         except Exception as error:  # the library raises bare exceptions
             raise _core.FormatError(f"tokenizer: {error}") from None
         self.tokenizer.no_padding()
@@ -96,6 +99,15 @@ class _Tokenizers:
     def _limit(self, limit: int | None) -> None:
         if limit is not None and self.tokenizer.truncation is None:
             self.tokenizer.enable_truncation(limit)
+
+
+def _unpacked(packed: str) -> str:
+    """The text of base64 over zlib, of bounded size."""
+    stream = zlib.decompressobj()
+    text = stream.decompress(base64.b64decode(packed), MAX_JSON_BYTES)
+    if not stream.eof:
+        raise ValueError(f"cut short, or more than {MAX_JSON_BYTES} bytes")
+    return text.decode()
 
 
 class _SentencePiece:

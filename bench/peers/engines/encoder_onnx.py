@@ -45,11 +45,12 @@ class _Graph:
         return self.add("LayerNormalization", x, scale, shift, axis=-1, epsilon=EPSILON)
 
 
-def model(folder: Path, layers: int, heads: int, fused: bool) -> bytes:
+def model(folder: Path, layers: int, heads: int, time: int, fused: bool) -> bytes:
     """Inputs tokens [batch, time] and lengths [batch] int64; output y [batch, time, width]."""
     from safetensors.numpy import load_file
 
     graph = _Graph(load_file(folder / "model.safetensors"))
+    graph.constant("places", np.arange(time))
     x = _embeddings(graph)
     mask = _fused_mask(graph) if fused else _plain_mask(graph)
     for number in range(layers):
@@ -63,8 +64,8 @@ def model(folder: Path, layers: int, heads: int, fused: bool) -> bytes:
     made = graph.helper.make_graph(
         graph.nodes,
         "bert",
-        [described("tokens", types.INT64, ["batch", "time"]), described("lengths", types.INT64, ["batch"])],
-        [described("y", types.FLOAT, ["batch", "time", width])],
+        [described("tokens", types.INT64, ["batch", time]), described("lengths", types.INT64, ["batch"])],
+        [described("y", types.FLOAT, ["batch", time, width])],
         [numpy_helper.from_array(array, name) for name, array in graph.constants.items()],
     )
     opsets = [graph.helper.make_opsetid("", 20), graph.helper.make_opsetid(CONTRIB, 1)]
@@ -76,15 +77,8 @@ def _embeddings(graph: _Graph) -> str:
     positions = graph.weights["embeddings.position_embeddings.weight"]
     table = graph.constant("positions", positions + graph.weights["embeddings.token_type_embeddings.weight"][0])
     x = graph.add("Gather", graph.stored("embeddings.word_embeddings.weight"), "tokens", axis=0)
-    rows = graph.add("Gather", table, _places(graph), axis=0)
+    rows = graph.add("Gather", table, "places", axis=0)
     return graph.norm(graph.add("Add", x, rows), "embeddings.LayerNorm")
-
-
-def _places(graph: _Graph) -> str:
-    """0 … time − 1."""
-    zero, one = graph.constant("zero", np.int64(0)), graph.constant("one", np.int64(1))
-    time = graph.add("Gather", graph.add("Shape", "tokens"), one, axis=0)
-    return graph.add("Range", zero, time, one)
 
 
 def _fused_mask(graph: _Graph) -> str:
@@ -95,7 +89,7 @@ def _plain_mask(graph: _Graph) -> str:
     """[batch, 1, 1, time]: 0 for valid positions, a large negative number for others."""
     axes = graph.constant("axes", np.array([1, 2, 3]))
     ends = graph.add("Unsqueeze", "lengths", axes)
-    inside = graph.add("Less", _places(graph), ends)
+    inside = graph.add("Less", "places", ends)
     return graph.add("Where", inside, graph.constant("f0", np.float32(0)), graph.constant("low", np.float32(-1e9)))
 
 

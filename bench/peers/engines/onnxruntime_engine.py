@@ -31,6 +31,12 @@ def quantized(content: bytes, ops: list[str]) -> bytes:
         source, target = Path(folder, "model.onnx"), Path(folder, "quantized.onnx")
         source.write_bytes(content)
         quantization.quantize_dynamic(
-            source, target, op_types_to_quantize=ops, per_channel=True, weight_type=quantization.QuantType.QInt8
+            source,
+            target,
+            op_types_to_quantize=ops,
+            per_channel=True,
+            weight_type=quantization.QuantType.QInt8,
+            # Results of ops that the library's shape inference does not know are float32.
+            extra_options={"DefaultTensorType": import_module("onnx").TensorProto.FLOAT},
         )
         return target.read_bytes()

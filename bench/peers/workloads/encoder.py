@@ -81,7 +81,7 @@ def build(name: str, threads: int) -> Case:
         return torch_engine.inference(threads, lambda: module(input_ids=ids, attention_mask=mask).last_hidden_state)
 
     def content(fused: bool) -> bytes:
-        return encoder_onnx.model(checkpoints.folder(size.folder), size.layers, size.heads, fused)
+        return encoder_onnx.model(checkpoints.folder(size.folder), size.layers, size.heads, shape[1], fused)
 
     def with_onnxruntime_int8() -> Call:
         quantized = onnxruntime_engine.quantized(content(True), ["MatMul", "Attention"])

@@ -7,7 +7,7 @@ import collections.abc
 import numpy
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -139,6 +139,23 @@ class Vocabulary:
     def unknown(self) -> int | None:
         """
         Id of tokens that are not in the table, or None.
+        """
+class TokenAutomaton:
+    """
+    A set of token sequences; what a search may write.
+    """
+    def accepts(self, ids: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> bool:
+        """
+        Whether a sequence is one of the set.
+        """
+    def allowed_after(self, ids: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], vocabulary: typing.SupportsInt | typing.SupportsIndex, room: typing.SupportsInt | typing.SupportsIndex | None = None) -> list[int]:
+        """
+        Tokens that may follow a beginning, where `room` tokens are left for all that follows.
+        """
+    @property
+    def name(self) -> str:
+        """
+        What kind of set it is.
         """
 class KvCache:
     """
@@ -441,6 +458,14 @@ class DecodingOptions:
     def __init__(self, **kwargs: typing.Any) -> None:
         ...
     @property
+    def allowed(self) -> list[TokenAutomaton]:
+        """
+        Automata that accept every hypothesis.
+        """
+    @allowed.setter
+    def allowed(self, arg1: collections.abc.Sequence[TokenAutomaton]) -> None:
+        ...
+    @property
     def alternatives(self) -> bool:
         """
         Whether the n_best likeliest tokens after the prefix go on each for itself.
@@ -633,6 +658,14 @@ class DecodingOptions:
     def top_tokens(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     @property
+    def trace(self) -> bool:
+        """
+        Whether hypotheses carry the trace of their search.
+        """
+    @trace.setter
+    def trace(self, arg0: bool) -> None:
+        ...
+    @property
     def vocabulary(self) -> list[int]:
         """
         Only these tokens and the end mark come; empty: all.
@@ -695,6 +728,22 @@ class SourceOptions:
     def __init__(self, **kwargs: typing.Any) -> None:
         ...
     @property
+    def allowed(self) -> list[TokenAutomaton]:
+        """
+        Automata that accept its hypotheses.
+        """
+    @allowed.setter
+    def allowed(self, arg1: collections.abc.Sequence[TokenAutomaton]) -> None:
+        ...
+    @property
+    def phrases(self) -> list[list[int]]:
+        """
+        Token sequences that its hypotheses contain.
+        """
+    @phrases.setter
+    def phrases(self, arg0: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]]) -> None:
+        ...
+    @property
     def prefix(self) -> list[int]:
         """
         What its hypotheses begin with.
@@ -726,6 +775,14 @@ class SourceOptions:
     @vocabulary.setter
     def vocabulary(self, arg0: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
         ...
+class SearchTrace:
+    """
+    Every candidate of a search.
+    """
+    def json(self, title: str = '', separator: str = '', tokens: collections.abc.Sequence[str] | None = None) -> str:
+        """
+        The trace as JSON; `tokens` are the texts of all tokens.
+        """
 class Hypothesis:
     """
     One result of a search.
@@ -759,6 +816,11 @@ class Hypothesis:
     def top_tokens(self) -> list[list[tuple[int, float]]]:
         """
         The likeliest tokens, as (id, log probability), for each of token_log_probs.
+        """
+    @property
+    def trace(self) -> SearchTrace:
+        """
+        What the search of its source did, or None.
         """
 class Ensemble:
     """
@@ -798,6 +860,14 @@ class Translator:
     """
     def __init__(self, program: Program) -> None:
         ...
+    def phrase(self, text: str) -> list[int]:
+        """
+        The ids of a text, all of whose parts the target vocabulary knows.
+        """
+    def regex(self, pattern: str) -> TokenAutomaton:
+        """
+        Outputs whose text matches a pattern.
+        """
     def score(self, source: str, target: str, length_penalty: typing.SupportsFloat | typing.SupportsIndex = 0.0, deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> Translation:
         """
         How likely the model finds a given translation.
@@ -805,6 +875,10 @@ class Translator:
     def translate_batch(self, texts: collections.abc.Sequence[str], options: DecodingOptions = ..., target_prefixes: collections.abc.Sequence[str] = [], each: collections.abc.Sequence[SourceOptions] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Translation]]:
         """
         For each text its n-best translations, best first.
+        """
+    def trie(self, texts: collections.abc.Sequence[str]) -> TokenAutomaton:
+        """
+        These outputs.
         """
     @property
     def default_max_length(self) -> int:
@@ -863,13 +937,21 @@ class Generator:
     """
     def __init__(self, program: Program) -> None:
         ...
+    def regex(self, pattern: str) -> TokenAutomaton:
+        """
+        Texts that match a pattern.
+        """
     def score(self, text: str) -> TextScore:
         """
         How likely the model finds a text.
         """
-    def stream(self, prompt: str, max_length: typing.SupportsInt | typing.SupportsIndex, temperature: typing.SupportsFloat | typing.SupportsIndex, top_k: typing.SupportsInt | typing.SupportsIndex, top_p: typing.SupportsFloat | typing.SupportsIndex, min_p: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex) -> TextStream:
+    def stream(self, prompt: str, max_length: typing.SupportsInt | typing.SupportsIndex, temperature: typing.SupportsFloat | typing.SupportsIndex, top_k: typing.SupportsInt | typing.SupportsIndex, top_p: typing.SupportsFloat | typing.SupportsIndex, min_p: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex, allowed: collections.abc.Sequence[TokenAutomaton] = []) -> TextStream:
         """
         The tokens after a prompt.
+        """
+    def trie(self, texts: collections.abc.Sequence[str]) -> TokenAutomaton:
+        """
+        These texts.
         """
     @property
     def default_max_length(self) -> int:
@@ -914,6 +996,18 @@ class Captioner:
     def caption_batch(self, images: typing.Any, options: DecodingOptions = ..., each: collections.abc.Sequence[SourceOptions] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Caption]]:
         """
         For each picture its n-best captions, best first.
+        """
+    def phrase(self, text: str) -> list[int]:
+        """
+        The ids of a text, all of whose parts the vocabulary knows.
+        """
+    def regex(self, pattern: str) -> TokenAutomaton:
+        """
+        Captions that match a pattern.
+        """
+    def trie(self, texts: collections.abc.Sequence[str]) -> TokenAutomaton:
+        """
+        These captions.
         """
     @property
     def default_max_length(self) -> int:
@@ -1020,6 +1114,14 @@ def record_op(name: str, inputs: list[typing.Any], attributes: dict[str, typing.
     Returns the outputs, with those optional ones that the gradients need, and the record; None for an op
     whose outputs are all integers.
     """
+def regex_automaton(pattern: str, token_texts: collections.abc.Sequence[str], separator: str = '') -> TokenAutomaton:
+    """
+    Accepts the sequences whose texts, joined, match the whole pattern; tokens without text are never allowed.
+    """
+def regex_matches(pattern: str, text: str) -> bool:
+    """
+    Whether a whole text matches a pattern.
+    """
 def rmsprop_step(values: numpy.ndarray, gradients: numpy.ndarray, square: numpy.ndarray, mean: numpy.ndarray | None, buffer: numpy.ndarray | None, ranges: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex]], alpha: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, momentum: typing.SupportsFloat | typing.SupportsIndex) -> None:
     """
     One update of values and the moments that are given in place.
@@ -1066,6 +1168,10 @@ def sgd_step(values: numpy.ndarray, gradients: numpy.ndarray, buffer: numpy.ndar
 def thread_backend() -> str:
     """
     The thread backend in force.
+    """
+def token_trie(sequences: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]]) -> TokenAutomaton:
+    """
+    Accepts exactly these sequences.
     """
 def usable_cpus() -> int:
     """

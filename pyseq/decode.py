@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyseq import _core
+from pyseq.constraints import Regex, Trie
 from pyseq.program import Program
 from pyseq.search_options import SearchOptions, SearchPlan
+from pyseq.search_trace import Trace, save_traces
 from pyseq.state import State
 from pyseq.tensor import Tensor
 
@@ -22,6 +24,20 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Array = NDArray[Any]
+
+__all__ = [
+    "EagerStepModel",
+    "Hypothesis",
+    "Regex",
+    "StepModel",
+    "Trace",
+    "Trie",
+    "as_hypothesis",
+    "program_step_model",
+    "save_traces",
+    "score",
+    "search",
+]
 
 
 class StepModel(Protocol):
@@ -43,6 +59,7 @@ class Hypothesis:
     token_log_probs: list[float]  # one per id, and one for the end mark when finished
     finished: bool  # False: cut at max_length, or stopped
     attention: Array | None = None  # [ids, source positions], when asked for and known
+    trace: Trace | None = None  # of the search of its source, when asked for
     top_tokens: list[list[tuple[int, float]]] | None = None  # the likeliest (id, log probability) there, when asked for
 
 
@@ -216,4 +233,7 @@ def as_hypothesis(found: _core.Hypothesis) -> Hypothesis:
     """A hypothesis of the core as plain data."""
     attention = None if found.attention is None else np.asarray(found.attention)
     top_tokens = found.top_tokens or None
-    return Hypothesis(list(found.ids), found.score, list(found.token_log_probs), found.finished, attention, top_tokens)
+    trace = None if found.trace is None else Trace(found.trace)
+    return Hypothesis(
+        list(found.ids), found.score, list(found.token_log_probs), found.finished, attention, trace, top_tokens
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, Protocol, TypedDict
 
 from pyseq import _core
 from pyseq._core import ArgumentError
+from pyseq.constraints import Allowed, ConstraintReader, automata
 
 EARLY_EXITS = ("automatic", "first", "patience", "bound", "never")
 NORMALIZATIONS = ("power", "gnmt")
@@ -49,6 +50,12 @@ class SearchOptions(TypedDict, total=False):
         vocabulary: the only tokens that come, besides the end mark.
         vocabularies: the same, a list per source.
 
+    What hypotheses are and contain (see `pyseq.constraints`); not forced on the model: scores stay its own
+        allowed: a `Trie`, a `Regex`, or a list of such: every hypothesis is in all of these sets.
+        phrases: per source a list of phrases (token ids, or texts where the model has a vocabulary) which each of its
+            hypotheses contains, at any place. The beam is shared out between hypotheses that have met more and fewer of
+            their tokens (Post & Vilar 2018); without a penalty, "automatic" above is then "bound".
+
     Diverse beam search (Vijayakumar et al. 2016)
         groups (1): the beam is cut into as many groups.
         diversity_penalty (0): in each step a group ranks tokens lower by this for every time that an earlier group has
@@ -67,6 +74,7 @@ class SearchOptions(TypedDict, total=False):
         seed (0): the same seed draws the same; a list has one per source, whose place in the call is then of no matter.
 
     Watching
+        trace (False): hypotheses carry a `Trace`: every candidate with what became of it, as JSON or as a page.
         on_step: a function that is called after every step for every source with a `SearchProgress`. True or "source"
             stops this source, "all" stops the search: what is there is returned.
     """
@@ -90,6 +98,8 @@ class SearchOptions(TypedDict, total=False):
     suppress_sequences: Sequence[Sequence[Token]]
     vocabulary: Sequence[Token]
     vocabularies: Sequence[Sequence[Token]]
+    allowed: Allowed | Sequence[Allowed]
+    phrases: Sequence[Sequence[str | Sequence[int]]]
     groups: int
     diversity_penalty: float
     prefix_bias: float
@@ -101,6 +111,7 @@ class SearchOptions(TypedDict, total=False):
     top_p: float
     min_p: float
     seed: int | Sequence[int]
+    trace: bool
     on_step: OnStep
 
 
@@ -112,24 +123,48 @@ def _only_ids(token: str) -> int:
     raise ArgumentError(f"search: the token is {token!r}, expected an id (the model has no vocabulary)")
 
 
+class PhraseReader(ConstraintReader, Protocol):
+    """Reads phrases, too."""
+
+    def phrase(self, text: str) -> list[int]:
+        """The ids of a text."""
+
+
+def _phrase_ids(phrase: str | Sequence[int], reader: PhraseReader | None) -> list[int]:
+    if not isinstance(phrase, str):
+        return [int(token) for token in phrase]
+    if reader is None:
+        raise ArgumentError(f"search: the phrase is {phrase!r}, expected token ids (the model has no vocabulary)")
+    return reader.phrase(phrase)
+
+
 class SearchPlan:
     """Options in the form that the core takes.
 
     Args:
         options: what the caller gave.
         find: the id of a token's text.
+        reader: of constraints that are given as texts.
 
     Raises:
         ArgumentError: an option that does not exist, or that goes with others that are absent.
     """
 
-    def __init__(self, options: SearchOptions, find: Callable[[str], int] = _only_ids) -> None:
+    def __init__(
+        self,
+        options: SearchOptions,
+        find: Callable[[str], int] = _only_ids,
+        reader: PhraseReader | None = None,
+    ) -> None:
         unknown = sorted(set(options) - set(SearchOptions.__annotations__))
         if unknown:
             raise ArgumentError(f"search: unknown option {unknown[0]!r}, expected those of pyseq.search_options")
         self._find = find
         given: dict[str, Any] = dict(options)
         self._vocabularies = [self._ids(tokens) for tokens in given.pop("vocabularies", ())]
+        self._phrases = [[_phrase_ids(phrase, reader) for phrase in phrases] for phrases in given.pop("phrases", ())]
+        if "allowed" in given:
+            given["allowed"] = automata(given["allowed"], reader)
         seed = given.get("seed", 0)
         self._seeds = [] if isinstance(seed, int) else [int(value) for value in seed]
         self.core = self._core_options(given)
@@ -145,7 +180,13 @@ class SearchPlan:
                 raise ArgumentError(f"search: {len(values)} of {name}, expected none or one per source ({count})")
             for source, value in zip(result, values, strict=True):
                 setattr(source, name, value if isinstance(value, int) else [int(token) for token in value])
-        return result if any(len(values) for values in lists.values()) else []
+        if len(self._phrases) not in (0, count):
+            raise ArgumentError(
+                f"search: {len(self._phrases)} of phrases, expected none or one list per source ({count})"
+            )
+        for source, phrases in zip(result, self._phrases, strict=False):
+            source.phrases = phrases
+        return result if self._phrases or any(len(values) for values in lists.values()) else []
 
     def _ids(self, tokens: Iterable[Token]) -> list[int]:
         return [self._find(token) if isinstance(token, str) else int(token) for token in tokens]

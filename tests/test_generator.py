@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from philox_reference import uniform
 
 import pyseq
+from pyseq.decode import Regex, Trie
 from pyseq.models import LanguageModelOptions, RecurrentLanguageModel
 from pyseq.tasks import Generator
 from pyseq.text import Vocabulary
@@ -198,3 +200,49 @@ def test_load_opens_a_generator(characters: Generator, tmp_path: Path) -> None:
 def test_incomplete_tasks(task: dict[str, Any], message: str) -> None:
     with pytest.raises(pyseq.FormatError, match=message):
         write(make_model(CHARACTERS), CHARACTERS, **task)
+
+
+# --- constraints ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pattern", ["(a|b)*c", "a{3}", "[a-d]+ [e-h]+", "(ab|cd|ef)+", ".*h.*"])
+def test_what_is_written_matches_the_pattern(characters: Generator, words: Generator, pattern: str) -> None:
+    allowed = Regex(pattern)
+    for stream in range(20):
+        text = "".join(characters.stream("abc", max_length=12, stream=stream, allowed=allowed))
+        assert re.fullmatch(pattern, text), text
+    for options in ({"temperature": 0.0}, {"top_k": 1}, {"top_p": 0.3}, {"min_p": 0.5}):
+        text = "".join(characters.stream("abc", max_length=12, allowed=allowed, **options))  # type: ignore[arg-type]
+        assert re.fullmatch(pattern, text), text
+
+
+def test_words_are_joined_by_spaces_in_patterns(words: Generator) -> None:
+    for stream in range(30):
+        text = "".join(words.stream("", max_length=9, stream=stream, allowed=Regex("(to be )*(or|not)( not)?"))).strip()
+        assert re.fullmatch("(to be )*(or|not)( not)?", text), text
+        assert "".join(words.stream("to", stream=stream, allowed=Trie(["be", "not to be"]))).strip() in (
+            "be",
+            "not to be",
+        )
+
+
+def test_writing_ends_where_nothing_more_is_allowed(characters: Generator) -> None:
+    assert "".join(characters.stream("a", max_length=9, allowed=Regex("abc"))) == "abc"
+    both = [Regex("a.*"), Regex(".*b.{2}")]
+    assert re.fullmatch("a.*b..|ab..", "".join(characters.stream("a", max_length=6, allowed=both)))
+
+
+def test_log_probabilities_are_those_of_the_model(characters: Generator) -> None:
+    drawn = list(characters._core.stream("ab", 4, 1.0, 0, 1.0, 0.0, 1, 0, [Regex("(cd)+").automaton(characters._core)]))
+    score = characters.score("ab" + "".join(token.text for token in drawn))
+    assert [token.log_prob for token in drawn] == pytest.approx(score.token_log_probs[1:], abs=1e-5)
+
+
+def test_what_cannot_be_written_is_an_error(characters: Generator) -> None:
+    for allowed in (Regex("z"), Regex("a{5}"), [Regex("a"), Regex("b")]):
+        with pytest.raises(pyseq.ArgumentError, match="generate: nothing that is allowed may follow after 0 tokens"):
+            "".join(characters.stream("a", max_length=4, allowed=allowed))
+    with pytest.raises(pyseq.OutOfRangeError, match="z"):
+        characters.generate("a", allowed=Trie(["z"]))
+    with pytest.raises(pyseq.ArgumentError, match="expected a Trie or a Regex"):
+        characters.generate("a", allowed="b")

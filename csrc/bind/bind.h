@@ -16,6 +16,7 @@ void bind_errors(py::module_& module);
 void bind_runtime(py::module_& module);
 void bind_tensor(py::module_& module);
 void bind_vocabulary(py::module_& module);
+void bind_constraints(py::module_& module);
 void bind_kv_cache(py::module_& module);
 void bind_ops(py::module_& module);
 void bind_optimizer(py::module_& module);

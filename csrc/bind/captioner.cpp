@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bind/arrays.h"
-#include "bind/bind.h"
+#include "bind/constraints.h"
 #include "bind/limits.h"
 
 namespace pyseq {
@@ -36,6 +36,19 @@ void bind_captioner(py::module_& module) {
       .def_property_readonly("grid", &Captioner::grid, "Rows and columns of the places that attention is given for.")
       .def_property_readonly("default_max_length", &Captioner::default_max_length,
                              "Longest caption in tokens unless options say otherwise.")
+      .def(
+          "regex",
+          [](const Captioner& self, const std::string& pattern) { return PyTokenAutomaton{self.regex(pattern)}; },
+          py::arg("pattern"), "Captions that match a pattern.")
+      .def(
+          "trie",
+          [](const Captioner& self, const std::vector<std::string>& texts) {
+            return PyTokenAutomaton{self.trie(texts)};
+          },
+          py::arg("texts"), "These captions.")
+      .def(
+          "phrase", [](const Captioner& self, const std::string& text) { return self.phrase(text); }, py::arg("text"),
+          "The ids of a text, all of whose parts the vocabulary knows.")
       .def("caption_batch", caption_batch, py::arg("images"),
            py::arg_v("options", DecodingOptions(), "DecodingOptions()"), py::arg("each") = std::vector<SourceOptions>{},
            py::arg("deadline") = py::none(), py::arg("cancel") = py::none(),

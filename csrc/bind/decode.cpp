@@ -12,6 +12,7 @@
 #include "bind/arrays.h"
 #include "bind/limits.h"
 #include "bind/step_model.h"
+#include "pyseq/search_trace.h"
 
 namespace pyseq {
 namespace {
@@ -27,6 +28,20 @@ std::vector<std::vector<std::pair<std::int64_t, float>>> top_tokens(const Hypoth
   return result;
 }
 
+void bind_trace(py::module_& module) {
+  py::class_<SearchTrace, std::shared_ptr<SearchTrace>>(module, "SearchTrace", "Every candidate of a search.")
+      .def(
+          "json",
+          [](const SearchTrace& self, const std::string& title, const std::string& separator,
+             const std::optional<std::vector<std::string>>& tokens) {
+            TraceNames names{title, separator, {}};
+            if (tokens) names.text = [&](std::int64_t id) { return tokens->at(static_cast<std::size_t>(id)); };
+            return self.json(names);
+          },
+          py::arg("title") = "", py::arg("separator") = "", py::arg("tokens") = py::none(),
+          "The trace as JSON; `tokens` are the texts of all tokens.");
+}
+
 void bind_hypothesis(py::module_& module) {
   py::class_<Hypothesis>(module, "Hypothesis", "One result of a search.")
       .def_readonly("ids", &Hypothesis::ids, "Token ids without start and end marks.")
@@ -34,6 +49,9 @@ void bind_hypothesis(py::module_& module) {
       .def_readonly("token_log_probs", &Hypothesis::token_log_probs,
                     "One log probability per id, and one for the end mark when finished.")
       .def_readonly("finished", &Hypothesis::finished, "False for a hypothesis that was cut at max_length, or stopped.")
+      .def_property_readonly(
+          "trace", [](const Hypothesis& self) { return std::const_pointer_cast<SearchTrace>(self.trace); },
+          "What the search of its source did, or None.")
       .def_property_readonly("top_tokens", top_tokens,
                              "The likeliest tokens, as (id, log probability), for each of token_log_probs.")
       .def_property_readonly(
@@ -92,6 +110,7 @@ void bind_mixtures(py::module_& module) {
 }  // namespace
 
 void bind_decode(py::module_& module) {
+  bind_trace(module);
   bind_hypothesis(module);
   bind_mixtures(module);
   py::class_<PyProgramStepModel>(module, "ProgramStepModel",

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "bind/bind.h"
+#include "bind/constraints.h"
 
 namespace pyseq {
 namespace {
@@ -148,6 +148,11 @@ void bind_options(py::module_& module) {
       .def_readwrite("min_alternative_prob", &DecodingOptions::min_alternative_prob,
                      "How likely an alternative is at least.")
       .def_readwrite("sampling", &DecodingOptions::sampling, "How tokens are drawn; None: they are searched for.")
+      .def_property(
+          "allowed", [](const DecodingOptions& self) { return as_python(self.allowed); },
+          [](DecodingOptions& self, const std::vector<PyTokenAutomaton>& allowed) { self.allowed = as_core(allowed); },
+          "Automata that accept every hypothesis.")
+      .def_readwrite("trace", &DecodingOptions::trace, "Whether hypotheses carry the trace of their search.")
       .def_readwrite("return_attention", &DecodingOptions::return_attention, "Whether hypotheses carry attention.")
       .def_readwrite("top_tokens", &DecodingOptions::top_tokens, "Likeliest tokens given for every token.")
       .def_property(
@@ -180,6 +185,11 @@ void bind_decoding_options(py::module_& module) {
       .def(py::init(&from_keywords<SourceOptions>))
       .def_readwrite("prefix", &SourceOptions::prefix, "What its hypotheses begin with.")
       .def_readwrite("vocabulary", &SourceOptions::vocabulary, "Only these tokens and the end mark come; empty: all.")
+      .def_readwrite("phrases", &SourceOptions::phrases, "Token sequences that its hypotheses contain.")
+      .def_property(
+          "allowed", [](const SourceOptions& self) { return as_python(self.allowed); },
+          [](SourceOptions& self, const std::vector<PyTokenAutomaton>& allowed) { self.allowed = as_core(allowed); },
+          "Automata that accept its hypotheses.")
       .def_readwrite("seed", &SourceOptions::seed, "Of its draws.")
       .def_readwrite("stream", &SourceOptions::stream, "Of its draws.");
 }

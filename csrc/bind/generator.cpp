@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "bind/bind.h"
+#include "bind/constraints.h"
 #include "bind/limits.h"
 
 namespace pyseq {
@@ -39,10 +39,12 @@ class PyTextStream {
 
 std::unique_ptr<PyTextStream> stream(const Generator& self, const std::string& prompt, std::int64_t max_length,
                                      double temperature, std::int64_t top_k, double top_p, double min_p,
-                                     std::uint64_t seed, std::uint64_t stream_number) {
+                                     std::uint64_t seed, std::uint64_t stream_number,
+                                     const std::vector<PyTokenAutomaton>& allowed) {
   GenerationOptions options;
   options.max_length = max_length;
   options.sampling = {temperature, top_k, top_p, min_p, seed, stream_number};
+  options.allowed = as_core(allowed);
   options.limits = make_limits(std::nullopt, nullptr);
   const py::gil_scoped_release no_gil;
   return std::make_unique<PyTextStream>(self.stream(prompt, options));
@@ -74,7 +76,18 @@ void bind_generator(py::module_& module) {
       .def_property_readonly("default_max_length", &Generator::default_max_length,
                              "Tokens that are written unless options say otherwise.")
       .def("stream", stream, py::arg("prompt"), py::arg("max_length"), py::arg("temperature"), py::arg("top_k"),
-           py::arg("top_p"), py::arg("min_p"), py::arg("seed"), py::arg("stream"), "The tokens after a prompt.")
+           py::arg("top_p"), py::arg("min_p"), py::arg("seed"), py::arg("stream"),
+           py::arg("allowed") = std::vector<PyTokenAutomaton>{}, "The tokens after a prompt.")
+      .def(
+          "regex",
+          [](const Generator& self, const std::string& pattern) { return PyTokenAutomaton{self.regex(pattern)}; },
+          py::arg("pattern"), "Texts that match a pattern.")
+      .def(
+          "trie",
+          [](const Generator& self, const std::vector<std::string>& texts) {
+            return PyTokenAutomaton{self.trie(texts)};
+          },
+          py::arg("texts"), "These texts.")
       .def("score", score, py::arg("text"), "How likely the model finds a text.");
 }
 

@@ -8,6 +8,7 @@ PYBIND11_MODULE(_core, module) {
   pyseq::bind_runtime(module);
   pyseq::bind_tensor(module);
   pyseq::bind_vocabulary(module);
+  pyseq::bind_constraints(module);
   pyseq::bind_kv_cache(module);
   pyseq::bind_ops(module);
   pyseq::bind_optimizer(module);

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "bind/bind.h"
+#include "bind/constraints.h"
 #include "bind/limits.h"
 
 namespace pyseq {
@@ -47,6 +47,19 @@ void bind_translator(py::module_& module) {
            py::arg("target_prefixes") = std::vector<std::string>{}, py::arg("each") = std::vector<SourceOptions>{},
            py::arg("deadline") = py::none(), py::arg("cancel") = py::none(),
            "For each text its n-best translations, best first.")
+      .def(
+          "regex",
+          [](const Translator& self, const std::string& pattern) { return PyTokenAutomaton{self.regex(pattern)}; },
+          py::arg("pattern"), "Outputs whose text matches a pattern.")
+      .def(
+          "trie",
+          [](const Translator& self, const std::vector<std::string>& texts) {
+            return PyTokenAutomaton{self.trie(texts)};
+          },
+          py::arg("texts"), "These outputs.")
+      .def(
+          "phrase", [](const Translator& self, const std::string& text) { return self.phrase(text); }, py::arg("text"),
+          "The ids of a text, all of whose parts the target vocabulary knows.")
       .def("score", score_text, py::arg("source"), py::arg("target"), py::arg("length_penalty") = 0.0,
            py::arg("deadline") = py::none(), py::arg("cancel") = py::none(),
            "How likely the model finds a given translation.");

@@ -3,24 +3,27 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "decode/log_probs.h"
-#include "decode/token_automaton.h"
 
 namespace pyseq {
 namespace {
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
+constexpr std::size_t kObservedPerRow = 16;  // or as many as a step looks at, where that is more
 
 }  // namespace
 
 Beam::Beam(const SearchSetup& setup, const SourceOptions& source, std::int64_t number, const Plan& plan)
     : setup_(setup), source_(source), number_(number), plan_(plan) {
   if (plan.sampling) sampler_.emplace(*plan.sampling);
+  if (!setup.options.allowed.empty() || !source.allowed.empty() || !source.phrases.empty()) {
+    constraints_.emplace(setup.options.allowed, source.allowed, source.phrases, setup.marks.end);
+  }
   Row root;
   root.token = setup.marks.start;
-  if (source.automaton) root.state = source.automaton->start();
   rows_.push_back(std::move(root));
 }
 
@@ -41,12 +44,18 @@ void Beam::expand_next(std::int64_t width) {
 
 void Beam::advance(const StepAnswer& answer, std::int64_t first_row, std::span<const float> penalties) {
   first_row_ = first_row;
+  penalties_ = penalties;
   observed_.clear();
   compute_log_probs(answer);
   if (setup_.options.top_tokens > 0) keep_top_tokens(answer.vocabulary);
-  take(candidates(answer.vocabulary, penalties), answer);
+  const std::vector<Candidate> found = candidates(answer.vocabulary, penalties);
+  if (setup_.options.observer != nullptr) observe_others(found, answer);
+  const auto others = static_cast<std::ptrdiff_t>(observed_.size());
+  take(found, answer);
+  std::rotate(observed_.begin(), observed_.begin() + others, observed_.end());  // those that were ranked come first
   ++length_;
   expands_ = false;
+  is_done_early_ = is_done() && !rows_.empty();
   if (is_done()) rows_.clear();
   if (rows_.empty()) log_probs_ = {};
 }
@@ -84,20 +93,24 @@ void Beam::edit_and_normalise(const Row& row, const float* logits, bool are_scor
   if (are_scores) std::copy_n(edited, vocabulary, log_probs.data());
   if (is_forced()) return;
   if (setup_.options.prefix_bias > 0 && row.follows_prefix) favour_prefix(log_probs);
-  if (source_.automaton) source_.automaton->restrict(row.state, log_probs);
+  if (constraints_) constraints_->restrict(row.state, room(), log_probs);
 }
 
 // The logits themselves, or a copy that is changed by the rules.
 const float* Beam::edit(const Row& row, std::span<const float> logits) {
-  const bool is_first =
-      setup_.options.prefix_bias > 0 ? length_ == 0 : length_ == static_cast<std::int64_t>(source_.prefix.size());
-  TokenRules::Position position{{}, is_first, expands_, source_.vocabulary};
+  TokenRules::Position position = position_of_next();
   if (!setup_.rules.concern(length_, position)) return logits.data();
   tree_.tokens(row.node, history_);
   position.history = history_;
   edited_.assign(logits.begin(), logits.end());
   setup_.rules.apply(position, edited_);
   return edited_.data();
+}
+
+TokenRules::Position Beam::position_of_next() const {
+  const bool is_first =
+      setup_.options.prefix_bias > 0 ? length_ == 0 : length_ == static_cast<std::int64_t>(source_.prefix.size());
+  return {history_, is_first, expands_, source_.vocabulary};
 }
 
 // p becomes (1 - bias) p, and the prefix's next token gets the rest.
@@ -114,10 +127,48 @@ std::vector<Candidate> Beam::candidates(std::int64_t vocabulary, std::span<const
   if (is_forced()) return {forced_candidate()};
   if (sampler_) return draw(vocabulary);
   const std::size_t count = 2 * static_cast<std::size_t>(plan_.width);
-  if (!penalties.empty()) return penalised(vocabulary, penalties, count);
-  std::vector<double> totals(rows_.size());
-  std::transform(rows_.begin(), rows_.end(), totals.begin(), [](const Row& row) { return row.log_prob; });
-  return top_candidates(totals, log_probs_.data(), vocabulary, count);
+  std::vector<Candidate> found;
+  if (!penalties.empty()) {
+    found = penalised(vocabulary, penalties, count);
+  } else {
+    std::vector<double> totals(rows_.size());
+    std::transform(rows_.begin(), rows_.end(), totals.begin(), [](const Row& row) { return row.log_prob; });
+    found = top_candidates(totals, log_probs_.data(), vocabulary, count);
+  }
+  if (constraints_ && constraints_->has_phrases()) return spread_over_banks(std::move(found), vocabulary);
+  return found;
+}
+
+double Beam::rank_of(const Candidate& candidate, std::int64_t vocabulary) const {
+  return candidate.log_prob -
+         (penalties_.empty() ? 0.0f : penalties_[static_cast<std::size_t>(candidate.index % vocabulary)]);
+}
+
+// Dynamic beam allocation: beside the best of the whole beam, every row proposes its best token and those that go on
+// with a phrase; then the banks take turns.
+std::vector<Candidate> Beam::spread_over_banks(std::vector<Candidate> found, std::int64_t vocabulary) const {
+  std::set<std::int64_t> known;
+  for (const Candidate& candidate : found) known.insert(candidate.index);
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    const std::int64_t first = static_cast<std::int64_t>(row) * vocabulary;
+    std::vector<std::int64_t> proposed = constraints_->wanted(rows_[row].state);
+    const auto begin = log_probs_.begin() + first;
+    proposed.push_back(std::max_element(begin, begin + vocabulary) - begin);
+    for (const std::int64_t token : proposed) {
+      const double log_prob = rows_[row].log_prob + log_probs_[static_cast<std::size_t>(first + token)];
+      if (!std::isinf(log_prob) && known.insert(first + token).second) found.push_back({log_prob, first + token});
+    }
+  }
+  std::sort(found.begin(), found.end(), [&](const Candidate& a, const Candidate& b) {
+    const double rank_a = rank_of(a, vocabulary), rank_b = rank_of(b, vocabulary);
+    return rank_a != rank_b ? rank_a > rank_b : a.index < b.index;
+  });
+  std::vector<std::int64_t> banks;
+  for (const Candidate& candidate : found) {
+    const Row& row = rows_[static_cast<std::size_t>(candidate.index / vocabulary)];
+    banks.push_back(constraints_->bank(row.state, candidate.index % vocabulary));
+  }
+  return order_by_banks(found, banks);
 }
 
 Candidate Beam::forced_candidate() const {  // the beam has one row until the prefix ends
@@ -209,7 +260,7 @@ Beam::Row Beam::extend(const Candidate& candidate, const StepAnswer& answer) {
   row.token = candidate.index % answer.vocabulary;
   row.log_prob = candidate.log_prob;
   row.node = tree_.extend({before.node, row.token, first_row_ + parent, log_probs_[candidate.index]});
-  if (source_.automaton && row.token != setup_.marks.end) row.state = source_.automaton->next(before.state, row.token);
+  if (constraints_) row.state = constraints_->extend(before.state, row.token);
   row.follows_prefix = before.follows_prefix && length_ < static_cast<std::int64_t>(source_.prefix.size()) &&
                        row.token == source_.prefix[static_cast<std::size_t>(length_)];
   if (setup_.score.needs_coverage()) {
@@ -228,15 +279,71 @@ void Beam::finish(const Row& row, std::int64_t length) {
 void Beam::observe(const Candidate& candidate, std::int64_t vocabulary, TokenTree::Node node, Fate fate) {
   if (setup_.options.observer == nullptr) return;
   const Row& parent = rows_[static_cast<std::size_t>(candidate.index / vocabulary)];
-  observed_.push_back({parent.node, node, candidate.index % vocabulary, candidate.log_prob, fate});
+  ObservedCandidate observed;
+  observed.parent = parent.node;
+  observed.node = node;
+  observed.token = candidate.index % vocabulary;
+  observed.token_log_prob = log_probs_[static_cast<std::size_t>(candidate.index)];
+  observed.log_prob = candidate.log_prob;
+  observed.rank = rank_of(candidate, vocabulary);
+  observed.fate = fate;
+  if (fate == Fate::finished) observed.score = finished_.back().score;
+  observed_.push_back(std::move(observed));
+}
+
+// The likeliest tokens of every row that were not even looked at: those that nothing left room for, and those that may
+// not come.
+void Beam::observe_others(std::span<const Candidate> found, const StepAnswer& answer) {
+  std::set<std::int64_t> known;
+  for (const Candidate& candidate : found) known.insert(candidate.index);
+  const auto count = std::max<std::size_t>(kObservedPerRow, 2 * static_cast<std::size_t>(plan_.width));
+  std::vector<float> raw(static_cast<std::size_t>(answer.vocabulary));
+  const double nothing = 0;
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    const std::size_t first = row * static_cast<std::size_t>(answer.vocabulary);
+    const std::span<const float> logits(answer.logits + first, raw.size());
+    const bool are_log_probs = !answer.are_scores && log_softmax_row(logits.data(), answer.vocabulary, raw.data());
+    if (!are_log_probs) std::copy(logits.begin(), logits.end(), raw.begin());
+    for (const Candidate& likely : top_candidates({&nothing, 1}, raw.data(), answer.vocabulary, count)) {
+      const std::int64_t index = static_cast<std::int64_t>(first) + likely.index;
+      if (known.count(index) > 0) continue;
+      ObservedCandidate other;
+      other.parent = rows_[row].node;
+      other.token = likely.index;
+      const bool is_banned = !is_forced() && std::isinf(log_probs_[static_cast<std::size_t>(index)]);
+      other.token_log_prob =
+          is_banned ? raw[static_cast<std::size_t>(likely.index)] : log_probs_[static_cast<std::size_t>(index)];
+      other.log_prob = rows_[row].log_prob + other.token_log_prob;
+      other.rank = other.log_prob;
+      other.fate = is_banned     ? Fate::banned
+                   : is_forced() ? Fate::not_forced
+                   : sampler_    ? Fate::not_drawn
+                                 : Fate::outside;
+      if (is_banned) other.rule = why_banned(rows_[row], logits, likely.index);
+      observed_.push_back(std::move(other));
+    }
+  }
+}
+
+std::string Beam::why_banned(const Row& row, std::span<const float> logits, std::int64_t token) {
+  tree_.tokens(row.node, history_);
+  const std::string rule = setup_.rules.reason(position_of_next(), logits, token);
+  if (!rule.empty() || !constraints_) return rule;
+  return constraints_->reason(row.state, room(), token, static_cast<std::int64_t>(logits.size()));
+}
+
+// The best continuation of a beam with phrases is that of one bank alone: it may end while others could become better.
+EarlyExit Beam::exit_rule() const {
+  const DecodingOptions& options = setup_.options;
+  if (options.early_exit != EarlyExit::automatic) return options.early_exit;
+  if (options.length_penalty != 0 || options.coverage_penalty != 0) return EarlyExit::patience;
+  return constraints_ && constraints_->has_phrases() ? EarlyExit::bound : EarlyExit::first;
 }
 
 bool Beam::is_done() const {
   const DecodingOptions& options = setup_.options;
   const auto finished = static_cast<std::int64_t>(finished_.size());
-  const bool has_penalty = options.length_penalty != 0 || options.coverage_penalty != 0;
-  const auto automatic = has_penalty ? EarlyExit::patience : EarlyExit::first;
-  switch (options.early_exit == EarlyExit::automatic ? automatic : options.early_exit) {
+  switch (exit_rule()) {
     case EarlyExit::automatic:
     case EarlyExit::first:
       return best_has_ended_ && finished >= plan_.wanted;

@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "decode/constraints/constraint_tracker.h"
 #include "decode/hypothesis_score.h"
 #include "decode/search_observer.h"
 #include "decode/token_rules.h"
@@ -59,7 +60,7 @@ class Beam {
     std::int64_t parent = 0;  // the row of this beam that it continues
     std::int64_t token = 0;   // the last one: what the model is fed next
     double log_prob = 0;
-    std::int64_t state = 0;         // of the source's automaton
+    std::int64_t state = 0;         // of the source's constraints
     bool follows_prefix = true;     // has all tokens of the prefix so far
     std::vector<float> coverage{};  // [positions], where scores need it
   };
@@ -99,21 +100,29 @@ class Beam {
   LiveHypothesis live(const Finished& finished) const;
   /// What the last step looked at, when options have an observer.
   std::span<const ObservedCandidate> observed() const { return observed_; }
+  bool is_done_early() const { return is_done_early_; }  // in the last step, with rows that could have gone on
 
  private:
   void compute_log_probs(const StepAnswer& answer);
   void edit_and_normalise(const Row& row, const float* logits, bool are_scores, std::span<float> log_probs);
   const float* edit(const Row& row, std::span<const float> logits);
+  TokenRules::Position position_of_next() const;  // with history_
   void favour_prefix(std::span<float> log_probs) const;
   std::vector<Candidate> candidates(std::int64_t vocabulary, std::span<const float> penalties);
   Candidate forced_candidate() const;
   std::vector<Candidate> draw(std::int64_t vocabulary);
   std::vector<Candidate> penalised(std::int64_t vocabulary, std::span<const float> penalties, std::size_t count) const;
+  std::vector<Candidate> spread_over_banks(std::vector<Candidate> found, std::int64_t vocabulary) const;
+  double rank_of(const Candidate& candidate, std::int64_t vocabulary) const;
   void keep_top_tokens(std::int64_t vocabulary);
   void take(std::span<const Candidate> candidates, const StepAnswer& answer);
   Row extend(const Candidate& candidate, const StepAnswer& answer);
   void finish(const Row& row, std::int64_t length);
   void observe(const Candidate& candidate, std::int64_t vocabulary, TokenTree::Node node, Fate fate);
+  void observe_others(std::span<const Candidate> found, const StepAnswer& answer);
+  std::string why_banned(const Row& row, std::span<const float> logits, std::int64_t token);
+  std::int64_t room() const { return setup_.options.max_length - length_; }
+  EarlyExit exit_rule() const;
   bool is_done() const;
   bool is_beyond_reach() const;
   std::string where() const;
@@ -124,6 +133,8 @@ class Beam {
   Plan plan_;
   std::optional<Sampler> sampler_;
   bool expands_ = false;  // in the next step
+  std::optional<ConstraintTracker> constraints_;
+  std::span<const float> penalties_;  // of the current step
 
   TokenTree tree_;
   std::vector<Row> rows_;
@@ -135,6 +146,7 @@ class Beam {
   std::int64_t length_ = 0;
   bool best_has_ended_ = false;
   std::vector<ObservedCandidate> observed_;
+  bool is_done_early_ = false;
 
   struct TopTokens {
     std::int64_t first_row;

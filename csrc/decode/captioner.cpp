@@ -7,6 +7,7 @@
 #include "base/threads.h"
 #include "decode/attention_field.h"
 #include "decode/batch_size.h"
+#include "decode/constraints/vocabulary_constraints.h"
 #include "decode/session_pool.h"
 #include "decode/task_fields.h"
 
@@ -123,6 +124,18 @@ Caption Captioner::caption(const Tensor& image, const DecodingOptions& options) 
   }
   const Tensor batch = image.reshaped({1, image.size(0), image.size(1), image.size(2)});
   return std::move(caption_batch(batch, options)[0][0]);
+}
+
+std::shared_ptr<const TokenAutomaton> Captioner::regex(std::string_view pattern) const {
+  return regex_over(*vocabulary_, pattern, {marks_.start, marks_.end});
+}
+
+std::shared_ptr<const TokenAutomaton> Captioner::trie(const std::vector<std::string>& texts) const {
+  return trie_over(*vocabulary_, texts);
+}
+
+std::vector<std::int64_t> Captioner::phrase(std::string_view text) const {
+  return known_ids(*vocabulary_, text, "phrases");
 }
 
 /// The pictures as float32. ShapeError, DTypeError: not what the model takes.

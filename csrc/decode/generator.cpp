@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "base/threads.h"
+#include "decode/constraints/constraint_tracker.h"
+#include "decode/constraints/vocabulary_constraints.h"
 #include "decode/log_probs.h"
 #include "decode/session_pool.h"
 #include "decode/task_fields.h"
@@ -43,7 +45,12 @@ struct TextStream::Impl {
         end(end),
         left(length),
         sampler(options.sampling),
-        limits(options.limits) {}
+        limits(options.limits) {
+    if (options.allowed.empty()) return;
+    const std::int64_t end_mark = end.value_or(ConstraintTracker::kNoEnd);
+    for (const auto& automaton : options.allowed) automaton->check(this->vocabulary->size(), end_mark);
+    constraints.emplace(options.allowed, ConstraintTracker::Automata{}, std::vector<Ids>{}, end_mark);
+  }
 
   /// Feeds tokens; keeps the logits after the last one.
   void read(std::span<const std::int64_t> ids) {
@@ -59,6 +66,26 @@ struct TextStream::Impl {
     return {logits.data<float>() + (logits.size(1) - 1) * size, static_cast<std::size_t>(size)};
   }
 
+  /// Draws among what is allowed; nothing: no token is, and none has to come.
+  std::optional<Sampler::Draw> draw() {
+    const std::span<const float> scores = last_logits();
+    if (!constraints) return sampler.draw(scores);
+    std::vector<float> allowed(scores.begin(), scores.end());
+    constraints->restrict(state, left, allowed);
+    if (!has_finite_maximum(allowed.data(), vocabulary->size())) {
+      if (constraints->is_complete(state)) return std::nullopt;
+      throw ValueError("generate: nothing that is allowed may follow after " + std::to_string(written) + " tokens");
+    }
+    Sampler::Draw result = sampler.draw(allowed);
+    std::vector<float> log_probs(allowed.size());
+    if (!log_softmax_row(scores.data(), vocabulary->size(), log_probs.data())) {
+      reject_logits("generate: token " + std::to_string(written), scores.data(), vocabulary->size());
+    }
+    result.log_prob = log_probs[static_cast<std::size_t>(result.token)];
+    state = constraints->extend(state, result.token);
+    return result;
+  }
+
   std::shared_ptr<SessionPool> sessions;
   SessionPool::Lease lease;
   ProgramStepModel model;
@@ -70,6 +97,9 @@ struct TextStream::Impl {
   Tensor logits;
   Ids pending;  // drawn and not read yet
   bool is_first = false;
+  std::optional<ConstraintTracker> constraints;
+  ConstraintTracker::State state = ConstraintTracker::kStart;
+  std::int64_t written = 0;
 };
 
 TextStream::TextStream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -86,15 +116,16 @@ std::optional<GeneratedToken> TextStream::next() {
   if (self.left == 0) return std::nullopt;
   self.read(self.pending);
   self.pending.clear();
-  const Sampler::Draw draw = self.sampler.draw(self.last_logits());
-  --self.left;
-  if (draw.token == self.end) {
+  const std::optional<Sampler::Draw> draw = self.draw();
+  if (!draw || draw->token == self.end) {
     self.left = 0;
     return std::nullopt;
   }
-  self.pending = {draw.token};
-  const std::string& token = self.vocabulary->token(draw.token);
-  GeneratedToken found{draw.token, joined_after(token, self.vocabulary->unit(), self.is_first), draw.log_prob};
+  --self.left;
+  ++self.written;
+  self.pending = {draw->token};
+  const std::string& token = self.vocabulary->token(draw->token);
+  GeneratedToken found{draw->token, joined_after(token, self.vocabulary->unit(), self.is_first), draw->log_prob};
   self.is_first = false;
   return found;
 }
@@ -145,6 +176,17 @@ std::string Generator::generate(std::string_view prompt, const GenerationOptions
     while (const std::optional<GeneratedToken> token = tokens.next()) text += token->text;
   });
   return text;
+}
+
+std::shared_ptr<const TokenAutomaton> Generator::regex(std::string_view pattern) const {
+  std::vector<std::int64_t> marks;
+  if (start_) marks.push_back(*start_);
+  if (end_) marks.push_back(*end_);
+  return regex_over(*vocabulary_, pattern, marks);
+}
+
+std::shared_ptr<const TokenAutomaton> Generator::trie(const std::vector<std::string>& texts) const {
+  return trie_over(*vocabulary_, texts);
 }
 
 TextScore Generator::score(std::string_view text, const RunLimits& limits) const {

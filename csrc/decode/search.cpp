@@ -8,6 +8,7 @@
 #include "base/threads.h"
 #include "decode/log_probs.h"
 #include "decode/source_search.h"
+#include "decode/trace_recorder.h"
 #include "pyseq/decode.h"
 
 namespace pyseq {
@@ -69,6 +70,8 @@ void check_vocabulary(std::int64_t vocabulary, const Marks& marks, const Decodin
   for (std::size_t i = 0; i < sources.size(); ++i) {
     check("search: prefix " + std::to_string(i), sources[i].prefix);
     check("search: the vocabulary of source " + std::to_string(i), sources[i].vocabulary);
+    for (const auto& automaton : sources[i].allowed) automaton->check(vocabulary, marks.end);
+    Phrases(sources[i].phrases).check(vocabulary, marks.end, static_cast<std::int64_t>(i));
   }
   const TokenOptions& tokens = options.tokens;
   check("search: suppress", tokens.suppress);
@@ -76,6 +79,7 @@ void check_vocabulary(std::int64_t vocabulary, const Marks& marks, const Decodin
   check("search: vocabulary", tokens.vocabulary);
   for (const Ids& sequence : tokens.suppress_sequences) check("search: suppress_sequences", sequence);
   for (const auto& bias : tokens.biases) check("search: biases", {bias.first});
+  for (const auto& automaton : options.allowed) automaton->check(vocabulary, marks.end);
   options.validate(vocabulary);
 }
 
@@ -198,7 +202,15 @@ std::vector<std::vector<Hypothesis>> search(StepModel& model, const Marks& marks
   if (complete.max_length == 0) complete.max_length = std::max(kDefaultMaxLength, complete.min_length);
   complete.validate();
   check_sources(sources, marks, complete);
-  return BatchSearch(model, marks, complete, sources).run();
+  if (!complete.trace) return BatchSearch(model, marks, complete, sources).run();
+
+  TraceRecorder recorder(marks, complete, sources.size());
+  complete.observer = &recorder;
+  std::vector<std::vector<Hypothesis>> found = BatchSearch(model, marks, complete, sources).run();
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    for (Hypothesis& hypothesis : found[i]) hypothesis.trace = recorder.trace(i);
+  }
+  return found;
 }
 
 std::vector<std::vector<Hypothesis>> search(StepModel& model, std::int64_t sources, const Marks& marks,

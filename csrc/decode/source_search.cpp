@@ -126,8 +126,15 @@ void SourceSearch::stop() {
 void SourceSearch::report(SearchObserver& observer) const {
   for (std::size_t i = 0; i < beams_.size(); ++i) {
     if (beams_[i].length() != steps_) continue;  // it was done before
-    observer.on_candidates({number_, static_cast<std::int64_t>(i), steps_, beams_[i].observed()});
+    observer.on_candidates(
+        {number_, static_cast<std::int64_t>(i), steps_, beams_[i].is_done_early(), beams_[i].observed()});
   }
+}
+
+void SourceSearch::report(const Beam& beam, const Beam::Finished& finished, const Hypothesis& hypothesis) const {
+  if (setup_.options.observer == nullptr) return;
+  const std::int64_t number = &beam - beams_.data();
+  setup_.options.observer->on_result({number_, number, finished.node, finished.score, hypothesis.finished});
 }
 
 SearchProgress SourceSearch::progress() const {
@@ -150,7 +157,9 @@ std::vector<Hypothesis> SourceSearch::hypotheses(std::span<const Tensor> attenti
     for (const Beam& beam : beams_) {
       const auto best = std::max_element(beam.finished().begin(), beam.finished().end(),
                                          [](const auto& a, const auto& b) { return a.score < b.score; });
-      if (best != beam.finished().end()) results.push_back(beam.hypothesis(*best, attention));
+      if (best == beam.finished().end()) continue;
+      results.push_back(beam.hypothesis(*best, attention));
+      report(beam, *best, results.back());
     }
   }
   if (results.empty()) {
@@ -183,6 +192,7 @@ std::vector<Hypothesis> SourceSearch::best_of_all(std::span<const Tensor> attent
       if (!known.insert(std::move(key)).second) continue;
     }
     results.push_back(std::move(hypothesis));
+    report(*entry.beam, entry.finished, results.back());
   }
   return results;
 }

@@ -36,6 +36,7 @@ class SourceSearch {
   void expand_after_prefix();
   void fork_alternatives();
   bool is_likely_alternative(double log_prob) const;
+  void report(const Beam& beam, const Beam::Finished& finished, const Hypothesis& hypothesis) const;
   std::vector<Hypothesis> best_of_all(std::span<const Tensor> attention) const;
 
   const SearchSetup& setup_;

@@ -1,6 +1,7 @@
 #include "decode/token_rules.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace pyseq {
@@ -33,6 +34,29 @@ void TokenRules::apply(const Position& position, std::span<float> logits) const 
   restrict(tokens_.vocabulary, logits);
   restrict(position.vocabulary, logits);
   if (position.bans_end || static_cast<std::int64_t>(position.history.size()) < min_length_) logits[end_] = kNever;
+}
+
+std::string TokenRules::reason(const Position& position, std::span<const float> logits, std::int64_t token) const {
+  std::vector<float> changed(logits.begin(), logits.end());
+  const auto is_impossible = [&] { return std::isinf(changed[static_cast<std::size_t>(token)]); };
+  const auto has = [&](const std::vector<std::int64_t>& tokens) {
+    return std::find(tokens.begin(), tokens.end(), token) != tokens.end();
+  };
+  for (const auto& [biased, bias] : tokens_.biases) {
+    if (biased == token && std::isinf(bias)) return "bias";
+  }
+  forbid_repeated_ngrams(position.history, changed);
+  if (is_impossible()) return "no_repeat_ngram";
+  forbid_sequences(position.history, changed);
+  if (is_impossible()) return "suppress_sequences";
+  if (has(tokens_.suppress)) return "suppress";
+  if (position.is_first && has(tokens_.suppress_first)) return "suppress_first";
+  restrict(tokens_.vocabulary, changed);
+  restrict(position.vocabulary, changed);
+  if (is_impossible()) return "vocabulary";
+  if (token == end_ && position.bans_end) return "alternatives";
+  if (token == end_ && static_cast<std::int64_t>(position.history.size()) < min_length_) return "min_length";
+  return "";
 }
 
 void TokenRules::penalise_repetition(std::span<const std::int64_t> history, std::span<float> logits) const {

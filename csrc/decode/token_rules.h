@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "pyseq/decode.h"
@@ -24,6 +25,8 @@ class TokenRules {
   bool concern(std::int64_t length, const Position& position) const;
   /// logits[vocabulary] of the tokens that may follow.
   void apply(const Position& position, std::span<float> logits) const;
+  /// Which option makes `token` impossible, by its name; nothing: none does.
+  std::string reason(const Position& position, std::span<const float> logits, std::int64_t token) const;
 
  private:
   void forbid_repeated_ngrams(std::span<const std::int64_t> history, std::span<float> logits) const;

@@ -7,6 +7,7 @@
 
 #include "base/threads.h"
 #include "decode/batch_size.h"
+#include "decode/constraints/vocabulary_constraints.h"
 #include "decode/session_pool.h"
 #include "decode/task_fields.h"
 #include "decode/token_batch.h"
@@ -172,6 +173,23 @@ Translation Translator::score(std::string_view source, std::string_view target, 
   ProgramStepModel model(session, encode(session, batch, limits));
   std::vector<Hypothesis> scores = pyseq::score(model, marks_, {target_->encode(target)}, length_penalty, true, limits);
   return to_translation(std::move(scores[0]), *target_, static_cast<std::int64_t>(ids.size()));
+}
+
+std::shared_ptr<const TokenAutomaton> Translator::regex(std::string_view pattern) const {
+  return regex_over(*target_, pattern, {marks_.start, marks_.end});
+}
+
+std::shared_ptr<const TokenAutomaton> Translator::trie(const std::vector<std::string>& texts) const {
+  return trie_over(*target_, texts);
+}
+
+std::vector<std::int64_t> Translator::phrase(std::string_view text) const {
+  return known_ids(*target_, text, "phrases");
+}
+
+TraceNames Translator::trace_names(std::string title) const {
+  return {std::move(title), separator_of(*target_),
+          [target = target_](std::int64_t id) { return shown_text(*target, id); }};
 }
 
 std::vector<std::int64_t> Translator::encode_source(std::string_view text) const {

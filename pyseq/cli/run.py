@@ -13,6 +13,7 @@ import typer
 
 import pyseq
 from pyseq import ArgumentError
+from pyseq.decode import Regex, Trace, save_traces
 from pyseq.search_options import EARLY_EXITS
 from pyseq.tasks import Captioner, Classifier, Encoder, FillMask, Generator, Tagger
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 BATCH = 32  # lines translated at once when they come from a file; a terminal gets its answer line by line
 
-GENERATOR_OPTIONS = ("max_length", "temperature", "top_k", "top_p", "min_p", "seed")
+GENERATOR_OPTIONS = ("max_length", "temperature", "top_k", "top_p", "min_p", "seed", "allowed")
 
 
 def run(
@@ -55,6 +56,15 @@ def run(
     top_p: Annotated[float, typer.Option(help="Of draws: only the likeliest, up to this share.")] = 1.0,
     min_p: Annotated[float, typer.Option(help="Of draws: only those with this share of the largest.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Of draws: the same seed gives the same text.")] = 0,
+    allowed: Annotated[
+        str | None, typer.Option("--allowed", help="A regular expression that the whole output matches.")
+    ] = None,
+    phrases: Annotated[
+        list[str] | None, typer.Option("--phrase", help="What every translation contains; may be repeated.")
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write what the search did: a page (.html), or a line of JSON per text (.json).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, with scores.")] = False,
     dtype: Annotated[
         str | None, typer.Option(help="Storage type of the weights: float32, bfloat16 or int8 (default: as stored).")
@@ -71,6 +81,8 @@ def run(
     lines = iter(texts) if texts else standard_input()
     batch_size = 1 if not texts and sys.stdin.isatty() else BATCH
     options = given_options(context)
+    if allowed is not None:
+        options["allowed"] = Regex(allowed)
     if isinstance(loaded, Generator):
         refuse_others(options, GENERATOR_OPTIONS, "a language model")
         for number, text in enumerate(lines):
@@ -93,11 +105,19 @@ def run(
                 print("\t".join(f"{filling.text} {filling.probability:.4f}" for filling in fillings), flush=True)
     else:
         prefix = options.pop("target_prefix", None)
+        traces: list[Trace] = []
+        options["trace"] = trace is not None
         for number, batch in enumerate(batches(lines, batch_size)):
             if sample:  # every line draws on its own, however lines are batched
                 options["seed"] = [(seed << 32) % 2**64 + number * batch_size + line for line in range(len(batch))]
-            for text, hypotheses in zip(batch, answers(loaded, batch, prefix, options), strict=True):
+            if phrases:
+                options["phrases"] = [phrases] * len(batch)
+            results = answers(loaded, batch, prefix, options)
+            for text, hypotheses in zip(batch, results, strict=True):
                 print(as_object(text, hypotheses) if as_json else as_lines(hypotheses), flush=True)
+            traces += [hypotheses[0].trace for hypotheses in results if hypotheses[0].trace is not None]
+        if trace is not None:
+            save_traces(trace, traces)
 
 
 def answers(loaded: Any, batch: list[str], prefix: str | None, options: dict[str, Any]) -> list[list[Hypothesis]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pyseq import _core
 from pyseq.program import Program
 from pyseq.search_options import SearchOptions, SearchPlan
+from pyseq.search_trace import Trace
 from pyseq.tasks.translator import Hypothesis
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Captioner:
         Raises:
             ShapeError, DTypeError: other images. ArgumentError: an impossible option. DeadlineError, CancelledError.
         """
-        plan = SearchPlan(options, self._token_id)
+        plan = SearchPlan(options, self._token_id, self._core)
         each = plan.sources(len(images), [self._vocabulary.encode(prefix) for prefix in prefixes])
         found = self._core.caption_batch(np.ascontiguousarray(images), plan.core, each, deadline, cancel)
         return [[self._hypothesis(caption) for caption in captions] for captions in found]
@@ -115,6 +116,7 @@ class Captioner:
             token_log_probs=list(found.token_log_probs),
             finished=found.finished,
             attention=None if found.attention is None else np.asarray(found.attention),
+            trace=None if found.trace is None else Trace.of_vocabulary(found.trace, "", self._vocabulary),
             top_tokens=top_tokens or None,
         )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from typing import Any
 
 from pyseq import _core
+from pyseq.constraints import Allowed, ConstraintReader, automata
 from pyseq.program import Program
 
 
@@ -47,6 +49,10 @@ class Generator:
         self.program = program
         self._core = _core.Generator(program.core)
 
+    @property
+    def _reader(self) -> ConstraintReader:
+        return self._core
+
     def stream(
         self,
         prompt: str = "",
@@ -58,6 +64,7 @@ class Generator:
         min_p: float = 0.0,
         seed: int = 0,
         stream: int = 0,
+        allowed: Allowed | Sequence[Allowed] = (),
     ) -> Iterator[str]:
         """Write on after a prompt, piece by piece.
 
@@ -72,23 +79,26 @@ class Generator:
             min_p: only tokens with at least this share of the largest probability.
             seed: the same seed gives the same text, on every machine with the same tier.
             stream: a number per request, for different texts of one seed.
+            allowed: a `pyseq.decode.Regex` or `Trie`, or a list of such, which everything behind the prompt is in;
+                writing ends where the end mark is drawn, where nothing more is allowed, or at max_length.
 
         Returns:
             an iterator over what each token adds to the text; it ends at the end mark or at max_length.
 
         Raises:
-            ArgumentError: an impossible option, or an empty prompt without a start mark. OutOfRangeError: a character
-                or word that the model does not know.
+            ArgumentError: an impossible option, an empty prompt without a start mark, or nothing that is allowed.
+                OutOfRangeError: a character or word that the model does not know.
         """
-        tokens = self._core.stream(prompt, max_length, temperature, top_k, top_p, min_p, seed, stream)
+        sets = automata(allowed, self._reader)
+        tokens = self._core.stream(prompt, max_length, temperature, top_k, top_p, min_p, seed, stream, sets)
         return (token.text for token in tokens)
 
     # What the recurrent-network literature calls it.
     sample = stream
 
-    def generate(self, prompt: str = "", **options: float) -> str:
+    def generate(self, prompt: str = "", **options: Any) -> str:
         """The prompt and what follows it; options as for `stream`."""
-        return prompt + "".join(self.stream(prompt, **options))  # type: ignore[arg-type]
+        return prompt + "".join(self.stream(prompt, **options))
 
     def score(self, text: str) -> TextScore:
         """How likely the model finds a text: log P(text) = Σ log P(token | tokens before it).

@@ -13,16 +13,27 @@ from typing import Any
 import numpy as np
 
 from pyseq import _core
+from pyseq.constraints import automata
 from pyseq.program import Program
 from pyseq.tasks.classifier import Classification, Classifier
 from pyseq.tasks.generator import Generator, TextScore
 from pyseq.tasks.token_ids import tokenizer_of
+from pyseq.tasks.tokenizer_constraints import TokenizerConstraints
 from pyseq.tasks.translator import Hypothesis, Translator
 from pyseq.text import SubwordTokenizer
 
 UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # what a decoder writes for bytes that are no whole character yet
 MOST_PENDING = 8  # tokens that one character can take
-SAMPLING = {"max_length": 0, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "seed": 0, "stream": 0}
+SAMPLING = {
+    "max_length": 0,
+    "temperature": 1.0,
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "seed": 0,
+    "stream": 0,
+    "allowed": (),
+}
 
 
 class TokenizedClassifier(Classifier):
@@ -79,11 +90,15 @@ class TokenizedGenerator(Generator):
         """Texts to ids and back; made when it is first used."""
         return tokenizer_of(self.program)
 
+    @cached_property
+    def _reader(self) -> TokenizerConstraints:
+        return TokenizerConstraints(self.tokenizer)
+
     def stream(self, prompt: str = "", **options: Any) -> Iterator[str]:
         """See `Generator.stream`. A piece may be empty, while a character is not whole yet."""
         shown = ""
         pending: list[int] = []
-        for token in self._core.stream(self._prompt(prompt, "stream"), *_sampling(options)):
+        for token in self._core.stream(self._prompt(prompt, "stream"), *self._sampling(options)):
             pending.append(token.id)
             text = self.tokenizer.decode(pending)
             if text.endswith(UNFINISHED) and len(pending) < MOST_PENDING:
@@ -98,7 +113,7 @@ class TokenizedGenerator(Generator):
 
     def stream_ids(self, ids: Sequence[int], **options: Any) -> Iterator[int]:
         """Token ids that follow given ones; options as for `stream`."""
-        return (token.id for token in self._core.stream(self.tokenizer.as_tokens(ids), *_sampling(options)))
+        return (token.id for token in self._core.stream(self.tokenizer.as_tokens(ids), *self._sampling(options)))
 
     def score(self, text: str) -> TextScore:
         """See `Generator.score`."""
@@ -112,13 +127,14 @@ class TokenizedGenerator(Generator):
             raise _core.ArgumentError(f"{caller}: the text is empty, and the model has no token that begins one")
         return self.tokenizer.as_tokens(ids)
 
-
-def _sampling(options: dict[str, Any]) -> tuple[Any, ...]:
-    """The options of `Generator.stream` in the order of the core."""
-    unknown = sorted(set(options) - set(SAMPLING))
-    if unknown:
-        raise _core.ArgumentError(f"generate: unknown option {', '.join(unknown)}, expected {', '.join(SAMPLING)}")
-    return tuple({**SAMPLING, **options}.values())
+    def _sampling(self, options: dict[str, Any]) -> tuple[Any, ...]:
+        """The options of `Generator.stream` in the order of the core."""
+        unknown = sorted(set(options) - set(SAMPLING))
+        if unknown:
+            raise _core.ArgumentError(f"generate: unknown option {', '.join(unknown)}, expected {', '.join(SAMPLING)}")
+        chosen = {**SAMPLING, **options}
+        chosen["allowed"] = automata(chosen["allowed"], self._reader) if chosen["allowed"] else []
+        return tuple(chosen.values())
 
 
 class TokenizedTranslator(Translator):
@@ -127,6 +143,7 @@ class TokenizedTranslator(Translator):
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self.tokenizer = tokenizer_of(program)
+        self._reader = TokenizerConstraints(self.tokenizer)
 
     def translate_batch(
         self, texts: Sequence[str], *, target_prefixes: Sequence[str] = (), **options: Any

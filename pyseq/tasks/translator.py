@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pyseq import _core
 from pyseq._core import ArgumentError
 from pyseq.program import Program
-from pyseq.search_options import SearchOptions, SearchPlan
+from pyseq.search_options import PhraseReader, SearchOptions, SearchPlan
+from pyseq.search_trace import Trace
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -32,6 +33,7 @@ class Hypothesis:
     token_log_probs: list[float]  # one per token, and one for the end mark when finished
     finished: bool  # False: cut at max_length, or stopped
     attention: Array | None = None  # [tokens, source tokens], when asked for and known to the model
+    trace: Trace | None = None  # of the search of its text, when asked for
     top_tokens: list[list[tuple[str, float]]] | None = None  # the likeliest (token, log probability), if asked for
 
 
@@ -50,11 +52,22 @@ class Translator:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._core = _core.Translator(program.core)
+        self._reader: PhraseReader = self._core
         self._target = program.vocabulary(program.task["target_vocabulary"])
 
-    def translate(self, text: str, *, target_prefix: str = "", **options: Any) -> Hypothesis:
-        """The best translation of one text that begins with target_prefix; other options as for `translate_batch`."""
-        return self.translate_batch([text], target_prefixes=[target_prefix], **options)[0][0]
+    def translate(
+        self, text: str, *, target_prefix: str = "", phrases: Sequence[str | Sequence[int]] = (), **options: Any
+    ) -> Hypothesis:
+        """The best translation of one text that begins with a prefix and contains phrases; more: `translate_batch`.
+
+        Example:
+            >>> import pyseq
+            >>> from pyseq.decode import Regex
+            >>> dates = pyseq.load("dates")
+            >>> dates.translate("May 5, 1998", allowed=Regex("19.*"), phrases=["-12-"], beam_size=4).text
+            '1998-12-05'
+        """
+        return self.translate_batch([text], target_prefixes=[target_prefix], phrases=[phrases], **options)[0][0]
 
     def translate_batch(
         self,
@@ -81,10 +94,13 @@ class Translator:
             ArgumentError: an impossible option. OutOfRangeError: a character that the model does not know and that it
                 has no unknown token for. DeadlineError, CancelledError.
         """
-        plan = SearchPlan(options, self._token_id)
+        plan = SearchPlan(options, self._token_id, self._reader)
         each = plan.sources(len(texts))
         found = self._core.translate_batch(list(texts), plan.core, list(target_prefixes), each, deadline, cancel)
-        return [[self._hypothesis(translation) for translation in translations] for translations in found]
+        return [
+            [self._hypothesis(translation, text) for translation in translations]
+            for text, translations in zip(texts, found, strict=True)
+        ]
 
     def score(
         self,
@@ -107,7 +123,7 @@ class Translator:
         Raises:
             ArgumentError: an empty source. OutOfRangeError: a character that the model does not know.
         """
-        return self._hypothesis(self._core.score(source, target, length_penalty, deadline, cancel))
+        return self._hypothesis(self._core.score(source, target, length_penalty, deadline, cancel), source)
 
     def source_tokens(self, text: str) -> list[str]:
         """What the model reads of a text: the columns of its attention."""
@@ -124,7 +140,7 @@ class Translator:
             raise ArgumentError(f"translate: {token!r} is not a token of the target vocabulary")
         return found
 
-    def _hypothesis(self, found: _core.Translation) -> Hypothesis:
+    def _hypothesis(self, found: _core.Translation, source: str) -> Hypothesis:
         top_tokens = [[(self._target.token(id), log_prob) for id, log_prob in place] for place in found.top_tokens]
         return Hypothesis(
             text=found.text,
@@ -134,5 +150,6 @@ class Translator:
             token_log_probs=list(found.token_log_probs),
             finished=found.finished,
             attention=None if found.attention is None else np.asarray(found.attention),
+            trace=None if found.trace is None else Trace.of_vocabulary(found.trace, source, self._target),
             top_tokens=top_tokens or None,
         )

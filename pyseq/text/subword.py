@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -58,6 +59,15 @@ class SubwordTokenizer:
         text: str = self._implementation.decode(list(ids))
         return text
 
+    def token_bytes(self) -> list[bytes]:
+        """What each token adds to a text, b"" for marks; texts are these one after the other, without a first space.
+
+        Raises:
+            UnsupportedError: a tokenizer that does not work like this.
+        """
+        pieces: list[bytes] = self._implementation.token_bytes(self.tokens)
+        return pieces
+
     def as_tokens(self, ids: Sequence[int]) -> str:
         """Tokens with spaces between: what a program with these words as its vocabulary reads."""
         return " ".join(self.tokens[id] for id in ids)
@@ -95,6 +105,21 @@ class _Tokenizers:
     def decode(self, ids: list[int]) -> str:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
         return text
+
+    def token_bytes(self, tokens: Sequence[str]) -> list[bytes]:
+        decoder = json.loads(self.tokenizer.to_str())["decoder"] or {}
+        kinds = [step["type"] for step in decoder.get("decoders", [decoder]) if "type" in step]
+        marks = {token.content for token in self.tokenizer.get_added_tokens_decoder().values() if token.special}
+        if "ByteLevel" in kinds:
+            code = {character: byte for byte, character in enumerate(_BYTE_CHARACTERS)}
+            whole = [token if all(c in code for c in token) else None for token in tokens]  # else: an added token
+            return [
+                b"" if token in marks else token.encode() if plain is None else bytes(code[c] for c in plain)
+                for token, plain in zip(tokens, whole, strict=True)
+            ]
+        if "Metaspace" in kinds or "ByteFallback" in kinds:
+            return [b"" if token in marks else _piece_bytes(token) for token in tokens]
+        raise _core.UnsupportedError(f"tokenizer: regular expressions do not go with its decoder ({', '.join(kinds)})")
 
     def _limit(self, limit: int | None) -> None:
         if limit is not None and self.tokenizer.truncation is None:
@@ -147,10 +172,29 @@ class _SentencePiece:
     def offsets(self, text: str, limit: int | None) -> list[tuple[int, int]]:
         raise _core.UnsupportedError("tokenizer: sentencepiece models tell no offsets")
 
+    def token_bytes(self, tokens: Sequence[str]) -> list[bytes]:
+        return [b"" if id in self.marks else _piece_bytes(token) for id, token in enumerate(tokens)]
+
     def decode(self, ids: list[int]) -> str:
         text: str = self.target.decode_pieces([self.tokens[id] for id in ids if id not in self.marks])
         return text
 
+
+def _piece_bytes(piece: str) -> bytes:
+    """A piece of sentencepiece, where \u2581 stands for a space and <0x41> for a byte."""
+    if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
+        return bytes.fromhex(piece[3:5])
+    return piece.replace("\u2581", " ").encode()
+
+
+def _byte_characters() -> str:
+    """The character that stands for each byte in byte-level vocabularies: itself, where it can be seen."""
+    seen = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = iter(range(256, 512))
+    return "".join(chr(byte) if byte in seen else chr(next(others)) for byte in range(256))
+
+
+_BYTE_CHARACTERS = _byte_characters()
 
 _KINDS: dict[str, Any] = {"tokenizers": _Tokenizers, "sentencepiece": _SentencePiece}
 

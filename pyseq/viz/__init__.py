@@ -4,6 +4,7 @@ from pyseq.viz.attention_page import AttentionMap, attention_page
 from pyseq.viz.attention_picture import attention_plot
 from pyseq.viz.attention_text import attention_text
 from pyseq.viz.beam_errors import beam_errors_page, beam_errors_plot
+from pyseq.viz.beam_trace_page import beam_trace_page
 from pyseq.viz.captions import CaptionMap, caption_page, caption_plot
 from pyseq.viz.gradient_flow import compare_cells, gradient_norms, plot_gradient_flow
 from pyseq.viz.learning_curves import learning_curves, read_curves
@@ -16,6 +17,7 @@ __all__ = [
     "attention_text",
     "beam_errors_page",
     "beam_errors_plot",
+    "beam_trace_page",
     "caption_page",
     "caption_plot",
     "compare_cells",

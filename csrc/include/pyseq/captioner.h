@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pyseq/decode.h"
@@ -34,6 +35,11 @@ class Captioner {
                                                   const std::vector<SourceOptions>& each = {}) const;
   /// The best one of one picture [height, width, channels].
   Caption caption(const Tensor& image, const DecodingOptions& options = {}) const;
+
+  /// For DecodingOptions::allowed and SourceOptions::phrases, as those of Translator.
+  std::shared_ptr<const TokenAutomaton> regex(std::string_view pattern) const;
+  std::shared_ptr<const TokenAutomaton> trie(const std::vector<std::string>& texts) const;
+  std::vector<std::int64_t> phrase(std::string_view text) const;
 
   const Program& program() const { return *program_; }
   const Vocabulary& vocabulary() const { return *vocabulary_; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,12 +39,15 @@ struct TokenChoice {
   float log_prob = 0;
 };
 
+class SearchTrace;
+
 struct Hypothesis {
   std::vector<std::int64_t> ids;                     // without start and end marks
   double score = 0;                                  // see DecodingOptions::length_penalty
   std::vector<float> token_log_probs;                // one per id, and one for the end mark when `finished`
   bool finished = false;                             // false: cut at max_length, or stopped
   Tensor attention;                                  // [ids.size(), source positions] when asked for and known
+  std::shared_ptr<const SearchTrace> trace;          // of the whole search of its source, when asked for
   std::vector<std::vector<TokenChoice>> top_tokens;  // as token_log_probs, when asked for: the likeliest tokens there
 };
 

@@ -9,13 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "pyseq/constraints.h"
 #include "pyseq/runtime.h"
 #include "pyseq/sampling.h"
 
 namespace pyseq {
 
 class SearchObserver;
-class TokenAutomaton;
 struct SearchProgress;
 
 /// What the log probability of a hypothesis is divided by, with alpha = length_penalty.
@@ -66,6 +66,9 @@ struct DecodingOptions {
   std::int64_t max_length = 0;  // tokens before a hypothesis is cut; 0: the model's own default, or 256
 
   TokenOptions tokens;
+  // All of them accept every hypothesis. Unlike what `tokens` forbid, what they do not allow keeps its probability:
+  // scores are those of the model. A hypothesis that is cut at max_length is accepted as it is.
+  std::vector<std::shared_ptr<const TokenAutomaton>> allowed;
 
   // Diverse beam search (Vijayakumar et al. 2016): groups of beam_size / groups hypotheses. In each step a group ranks
   // a token lower by diversity_penalty for every time that an earlier group has just taken it. Scores do not change.
@@ -90,6 +93,7 @@ struct DecodingOptions {
 
   /// Asked after every step for every source that took part in it; stopping keeps what there is.
   std::function<Verdict(const SearchProgress&)> on_step;
+  bool trace = false;                  // hypotheses carry a SearchTrace (pyseq/search_trace.h)
   SearchObserver* observer = nullptr;  // sees every candidate; see csrc/decode/search_observer.h
   RunLimits limits;
 
@@ -102,7 +106,10 @@ struct SourceOptions {
   std::vector<std::int64_t> vocabulary;  // as TokenOptions::vocabulary, in addition to it
   std::optional<std::uint64_t> seed;     // of its draws
   std::optional<std::uint64_t> stream;   // the i of its draws; otherwise its place in the call, with a seed 0
-  std::shared_ptr<const TokenAutomaton> automaton;  // see csrc/decode/token_automaton.h
+  // Its hypotheses contain each of these, at any place. The beam is shared out between hypotheses that have met more
+  // and fewer of their tokens (csrc/decode/constraints/beam_banks.h).
+  std::vector<std::vector<std::int64_t>> phrases;
+  std::vector<std::shared_ptr<const TokenAutomaton>> allowed;  // in addition to DecodingOptions::allowed
 };
 
 /// A hypothesis while the search goes on.

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pyseq/constraints.h"
 #include "pyseq/program.h"
 #include "pyseq/sampling.h"
 
@@ -18,6 +19,9 @@ class SessionPool;
 struct GenerationOptions {
   SamplingOptions sampling;
   std::int64_t max_length = 0;  // tokens to write; 0: the model's own limit
+  // What is written behind the prompt is accepted by all of them. It ends where the end mark is drawn, where nothing
+  // more is accepted, or at max_length.
+  std::vector<std::shared_ptr<const TokenAutomaton>> allowed;
   RunLimits limits;
 };
 
@@ -40,7 +44,7 @@ class TextStream {
   TextStream(TextStream&&) noexcept;
   TextStream& operator=(TextStream&&) noexcept;
 
-  /// The next token; nothing at the end mark or at the longest length.
+  /// The next token; nothing at the end mark or at the longest length. ValueError: no token is allowed.
   std::optional<GeneratedToken> next();
   /// What `options.limits` of the following calls are.
   void set_limits(const RunLimits& limits);
@@ -64,6 +68,9 @@ class Generator {
   TextStream stream(std::string_view prompt, const GenerationOptions& options = {}) const;
   /// The prompt and what follows it.
   std::string generate(std::string_view prompt, const GenerationOptions& options = {}) const;
+  /// For GenerationOptions::allowed: texts that match a pattern, or some texts.
+  std::shared_ptr<const TokenAutomaton> regex(std::string_view pattern) const;
+  std::shared_ptr<const TokenAutomaton> trie(const std::vector<std::string>& texts) const;
   /// How likely the model finds a text.
   TextScore score(std::string_view text, const RunLimits& limits = {}) const;
 

@@ -9,6 +9,7 @@
 
 #include "pyseq/decode.h"
 #include "pyseq/program.h"
+#include "pyseq/search_trace.h"
 
 namespace pyseq {
 
@@ -37,6 +38,14 @@ class Translator {
   /// How likely the model finds a given translation. ValueError: the source is empty.
   Translation score(std::string_view source, std::string_view target, double length_penalty = 0.0,
                     const RunLimits& limits = {}) const;
+
+  /// For DecodingOptions::allowed: outputs whose text matches a pattern, or is one of some texts.
+  std::shared_ptr<const TokenAutomaton> regex(std::string_view pattern) const;
+  std::shared_ptr<const TokenAutomaton> trie(const std::vector<std::string>& texts) const;
+  /// For SourceOptions::phrases: the ids of a text. ValueError: the vocabulary does not know all of it.
+  std::vector<std::int64_t> phrase(std::string_view text) const;
+  /// For SearchTrace::json: tokens as texts.
+  TraceNames trace_names(std::string title) const;
 
   const Program& program() const { return *program_; }
   const Vocabulary& source_vocabulary() const { return *source_; }

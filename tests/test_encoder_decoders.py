@@ -39,6 +39,8 @@ MODELS: dict[str, Any] = {
     "bahdanau": lambda: with_attention(cell="gru", feed="context"),
     "bahdanau deep": lambda: with_attention(feed="context", **DEEP),
     "additive": lambda: with_attention(),
+    "tied": lambda: with_attention(feed="attentional", tied=True),
+    "narrow": lambda: with_attention(score="general", attentional_size=7),
     "rnn": lambda: with_attention(cell="rnn", feed="context"),
     **{
         f"luong {score} {feed}": lambda score=score, feed=feed: with_attention(score=score, feed=feed)
@@ -64,7 +66,10 @@ def model(request: pytest.FixtureRequest) -> EncoderDecoder:
 
 
 def exported(model: nn.Module) -> pyseq.Program:
+    watched = isinstance(model, AttentionEncoderDecoder) and not model.options.coverage
+    path = model.attention.attention.path if isinstance(model, AttentionEncoderDecoder) else ""
     task = {
+        "attention": {"path": path, "head": 0} if watched else None,
         "kind": "translator",
         "source_vocabulary": "source",
         "target_vocabulary": "target",
@@ -128,6 +133,25 @@ def test_a_few_words_are_learnt_by_heart_and_searched_in_cpp(name: str) -> None:
     for beam_size in (1, 3):
         found = translator.translate_batch(words, beam_size=beam_size)
         assert [one[0].text for one in found] == [word[::-1] for word in words]
+
+
+@pytest.mark.parametrize("name", ["additive", "bahdanau deep", "luong general attentional", "local-m", "local-p dot"])
+def test_weights_can_be_shown_whatever_enters_the_recurrence(name: str) -> None:
+    model = MODELS[name]().initialize(4)
+    found = Translator(exported(model)).translate("abcd", return_attention=True, beam_size=3, min_length=3)
+    assert found.attention is not None
+    assert found.attention.shape == (len(found.tokens), 4)
+    np.testing.assert_allclose(found.attention.sum(-1), 1, rtol=1e-5)
+    # The weights of the first step, from values that show where it looked.
+    state = model.encode(Tensor(np.array([SOURCE.encode("abcd")])), Tensor(np.array([4])))
+    hidden = state.carry[f"layer{model.options.decoder_layers - 1}.h"]
+    if model.options.feed != "context":
+        fed = [np.zeros((1, 1, model.options.output_size), np.float32)] if model.options.feed == "attentional" else []
+        x = np.concatenate([model.target_embedding(np.array([[0]])).numpy(), *fed], axis=-1)
+        hidden = ops.sum(model._advance(Tensor(x), state), axis=1)
+    state.memory["annotations"] = Tensor(np.eye(4, dtype=np.float32)[None])
+    (weights,) = model.attention(ops.split_axis(hidden, axis=0, size=1), state)
+    np.testing.assert_allclose(found.attention[0], weights.numpy()[0, 0], atol=1e-6)
 
 
 def test_coverage_is_what_the_weights_add_up_to() -> None:
@@ -218,6 +242,7 @@ def test_predicted_windows_lie_within_the_source() -> None:
         ({"feed": "input"}, "feed is 'input'"),
         ({"cell": "tree"}, "cell is 'tree'"),
         ({"score": "dot", "coverage": True}, "expected 'additive' with coverage"),
+        ({"tied": True, "attentional_size": 7}, "attentional_size is 7, expected that of the tied target_embedding 10"),
         ({"window": 2}, "expected 'dot' or 'general' with a window"),
     ],
 )

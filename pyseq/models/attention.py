@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from pyseq.models.encoder_decoder import EncoderDecoder
 from pyseq.models.recurrent_state import CELLS, final_states, read_states, write_states
 from pyseq.models.source_attention import SCORES, SourceAttention
 from pyseq.state import State
-from pyseq.tensor import Tensor
+from pyseq.tensor import Tensor, active_recorder
 
 FEEDS = ("none", "context", "attentional")
 
@@ -40,6 +41,13 @@ class AttentionOptions:
     alignment: str = "predicted"  # of local attention: "predicted" (local-p) or "monotonic" (local-m)
     coverage: bool = False  # additive scores see how much attention each position has had
     dropout: float = 0.0
+    attentional_size: int = 0  # of h̃; 0: decoder_size
+    tied: bool = False  # the projection's weight is the target embedding; h̃ then has the embedding's size
+
+    @property
+    def output_size(self) -> int:
+        """Size of h̃."""
+        return self.target_embedding if self.tied else self.attentional_size or self.decoder_size
 
     def __post_init__(self) -> None:
         for name, known in (("cell", tuple(CELLS)), ("score", SCORES), ("feed", FEEDS)):
@@ -47,6 +55,11 @@ class AttentionOptions:
                 raise _core.ArgumentError(
                     f"AttentionOptions: {name} is {getattr(self, name)!r}, expected one of {known}"
                 )
+        if self.tied and self.attentional_size not in (0, self.target_embedding):
+            raise _core.ArgumentError(
+                f"AttentionOptions: attentional_size is {self.attentional_size}, expected that of the tied "
+                f"target_embedding {self.target_embedding}"
+            )
         is_additive = self.score in ("additive", "concat")
         if self.coverage and not is_additive:
             raise _core.ArgumentError(f"AttentionOptions: score is {self.score!r}, expected 'additive' with coverage")
@@ -93,14 +106,16 @@ class AttentionEncoderDecoder(EncoderDecoder):
         width = 2 * options.encoder_size
         recurrent, dropout = CELLS[options.cell], options.dropout
         self.source_embedding = nn.Embedding(options.source_vocabulary, options.source_embedding)
-        self.target_embedding = nn.Embedding(options.target_vocabulary, options.target_embedding)
+        # As weights of a projection vectors are small: scaled, they have the size of others.
+        scale = math.sqrt(options.target_embedding) if options.tied else 1.0
+        self.target_embedding = nn.Embedding(options.target_vocabulary, options.target_embedding, scale)
         self.encoder = recurrent(
             options.source_embedding, options.encoder_size, options.encoder_layers, bidirectional=True, dropout=dropout
         )
         self.bridges = nn.ModuleList(
             nn.Linear(width, options.decoder_size, activation="tanh") for _ in range(options.decoder_layers)
         )
-        fed = {"none": 0, "context": width, "attentional": options.decoder_size}[options.feed]
+        fed = {"none": 0, "context": width, "attentional": options.output_size}[options.feed]
         self.decoder = recurrent(
             options.target_embedding + fed, options.decoder_size, options.decoder_layers, dropout=dropout
         )
@@ -113,10 +128,12 @@ class AttentionEncoderDecoder(EncoderDecoder):
             options.alignment,
             options.coverage,
         )
-        self.from_state = nn.Linear(options.decoder_size, options.decoder_size)
-        self.from_context = nn.Linear(width, options.decoder_size, bias=False)
+        self.from_state = nn.Linear(options.decoder_size, options.output_size)
+        self.from_context = nn.Linear(width, options.output_size, bias=False)
         self.dropout = nn.Dropout(dropout)
-        self.projection = nn.Linear(options.decoder_size, options.target_vocabulary)
+        self.projection = nn.Linear(options.output_size, options.target_vocabulary)
+        if options.tied:
+            self.projection.weight = self.target_embedding.weight
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> State:
         """Read a source.
@@ -135,7 +152,7 @@ class AttentionEncoderDecoder(EncoderDecoder):
         state = State(tokens.shape[0])
         write_states(state, layers)
         if self.options.feed == "attentional":
-            state.add_carry("attentional", (self.options.decoder_size,))
+            state.add_carry("attentional", (self.options.output_size,))
         self.attention.start(state, self.dropout(annotations), lengths)
         return state
 
@@ -182,37 +199,43 @@ class AttentionEncoderDecoder(EncoderDecoder):
         return logits, loss
 
     def _unroll(self, x: Tensor, state: State) -> tuple[Tensor, Tensor | None]:
-        """Step by step over x [batch, time, ...]: h̃ [batch, time, decoder_size], coverage losses [batch, time]."""
+        """Step by step over x [batch, time, ...]: h̃ [batch, time, output_size], coverage losses [batch, time]."""
         names = list(state.carry)
+        # Within a loop nothing can be captured: a program looks once more, outside of it, for those who want weights.
+        is_watched = active_recorder() is not None and not self.options.coverage
+        first = state.at(dict(state.carry))
 
         def body(x_t: Tensor, carried: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
             now = state.at(dict(zip(names, carried, strict=True)))
-            ys = self._one_step(x_t, now)
-            return ys, tuple(now.carry[name] for name in names)
+            query, *ys = self._one_step(x_t, now)
+            return (*([query] if is_watched else []), *ys), tuple(now.carry[name] for name in names)
 
         steps = ops.split_axis(x, axis=1, size=1)  # [batch, time, 1, ...]
         ys, finals = scan(body, steps, tuple(state.carry.values()))
         state.carry.update(zip(names, finals, strict=True))
         vectors = [ops.merge_axes(y, axis=1) for y in ys]
+        if is_watched:
+            self.attention(vectors.pop(0), first)
         loss = ops.merge_axes(vectors.pop(), axis=1) if self.options.coverage else None
         return (vectors[0] if len(vectors) == 1 else self._attentional(*vectors)), loss
 
     def _one_step(self, x: Tensor, state: State) -> tuple[Tensor, ...]:
-        """For x [batch, 1, ...]: s and c (h̃ where that is fed back) [batch, 1, ...], coverage loss [batch, 1, 1]."""
+        """For x [batch, 1, ...]: query, s and c (h̃ if it is fed back), with coverage its loss: [batch, 1, ...]."""
         if self.options.feed == "context":
             top = state.carry[f"layer{self.options.decoder_layers - 1}.h"]
-            context, *loss = self.attention(ops.split_axis(top, axis=0, size=1), state)
-            return self._advance(ops.concat(x, context), state), context, *loss
+            query = ops.split_axis(top, axis=0, size=1)
+            context, *loss = self.attention(query, state)
+            return query, self._advance(ops.concat(x, context), state), context, *loss
         if self.options.feed == "none":
             hidden = self._advance(x, state)
             context, *loss = self.attention(hidden, state)
-            return hidden, context, *loss
+            return hidden, hidden, context, *loss
         before = ops.split_axis(state.carry["attentional"], axis=0, size=1)
         hidden = self._advance(ops.concat(x, before), state)
         context, *loss = self.attention(hidden, state)
         attentional = self._attentional(hidden, context)
         state.carry["attentional"] = ops.merge_axes(attentional, axis=0)
-        return attentional, *loss
+        return hidden, attentional, *loss
 
     def _advance(self, x: Tensor, state: State) -> Tensor:
         """The decoder's states [batch, time, decoder_size]."""

@@ -17,7 +17,7 @@ class SourceAttention(nn.Module):
     """Attention to the annotations of a source: global or local, with or without coverage.
 
     `start` puts annotations and keys into the state's memory; a call gives contexts. The inner module `attention` is
-    the one whose weights are shown (`Translator.translate(return_attention=True)`).
+    the one whose weights are shown (`Translator.translate(return_attention=True)`); with coverage they cannot be.
 
     Args:
         query_size: size of the decoder's states.

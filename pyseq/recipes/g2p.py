@@ -25,7 +25,7 @@ HELD_OUT = 2500  # words, or a tenth of a small dictionary
 class G2pConfig(SequencePairsConfig):
     """Options of the recipe `g2p`."""
 
-    epochs: int | None = option(12, "Passes over the data at most.")
+    epochs: int | None = option(10, "Passes over the data at most.")
     batch_size: int = option(128, "Words in a batch.")
     learning_rate: float = option(3e-3, "Learning rate at the top of the schedule.")
     weight_decay: float = option(0.01, "Weight decay of matrices.")

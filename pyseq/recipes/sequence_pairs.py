@@ -35,6 +35,8 @@ class SequencePairsConfig(RecipeConfig):
     decoder_size: int = option(256, "Units of the decoder.")
     decoder_layers: int = option(1, "Layers of the decoder.")
     attention_size: int = option(96, "Units of the network of additive scores.")
+    attentional_size: int = option(0, "Size of the vector that gives the logits; 0: that of the decoder.")
+    tied: bool = option(False, "Whether the projection to logits is the target embedding.")
     score: str = option("additive", "Score of the attention: additive, dot or general.")
     feed: str = option("none", "What enters the decoder's recurrence: none, context or attentional.")
     dropout: float = option(0.2, "Share of values left out while training.")
@@ -87,6 +89,8 @@ class SequencePairs(Recipe):
                 score=config.score,
                 feed=config.feed,
                 dropout=config.dropout,
+                attentional_size=config.attentional_size,
+                tied=config.tied,
             )
         )
 

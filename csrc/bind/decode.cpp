@@ -87,12 +87,6 @@ std::vector<Hypothesis> score_from_python(const py::object& step_model, const st
   return score(argument.model(), Marks{.start = start, .end = end}, targets, length_penalty, with_end, limits);
 }
 
-EnsembleMean ensemble_mean(const std::string& name) {
-  if (name == "probabilities") return EnsembleMean::probabilities;
-  if (name == "log_probabilities") return EnsembleMean::log_probabilities;
-  throw ValueError("ensemble: mean is '" + name + "', expected 'probabilities' or 'log_probabilities'");
-}
-
 void bind_mixtures(py::module_& module) {
   py::class_<PyEnsemble>(module, "Ensemble", "Step models whose probabilities are averaged; see pyseq.decode.ensemble.")
       .def(py::init([](std::vector<py::object> models, const std::string& mean, std::vector<double> weights) {

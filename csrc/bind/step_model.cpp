@@ -28,6 +28,12 @@ Tensor PythonStepModel::attention() const {
   return weights.is_none() ? Tensor() : tensor_from_array(weights, "attention", "weights");
 }
 
+EnsembleMean ensemble_mean(const std::string& name) {
+  if (name == "probabilities") return EnsembleMean::probabilities;
+  if (name == "log_probabilities") return EnsembleMean::log_probabilities;
+  throw ValueError("ensemble: mean is '" + name + "', expected 'probabilities' or 'log_probabilities'");
+}
+
 namespace {
 
 void check_methods(const py::object& object) {

@@ -47,6 +47,9 @@ class PythonStepModel final : public StepModel {
   py::object object_;
 };
 
+/// ValueError: another name.
+EnsembleMean ensemble_mean(const std::string& name);
+
 /// What EnsembleStepModel is made of, as Python holds it; the step models in it are reserved when a search begins.
 struct PyEnsemble {
   std::vector<py::object> models;

@@ -6,10 +6,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "bind/constraints.h"
 #include "bind/limits.h"
+#include "bind/step_model.h"
+#include "pyseq/generator.h"
 
 namespace pyseq {
 namespace {
@@ -18,10 +21,11 @@ std::vector<std::vector<Translation>> translate_texts(const Translator& self, co
                                                       DecodingOptions options,
                                                       const std::vector<std::string>& target_prefixes,
                                                       const std::vector<SourceOptions>& each,
+                                                      const TranslationOptions& translation,
                                                       std::optional<double> deadline, const CancelToken* cancel) {
   options.limits = make_limits(deadline, cancel);
   const py::gil_scoped_release no_gil;
-  return self.translate_batch(texts, options, target_prefixes, each);
+  return self.translate_batch(texts, options, target_prefixes, each, translation);
 }
 
 Translation score_text(const Translator& self, const std::string& source, const std::string& target,
@@ -37,6 +41,21 @@ void bind_translator(py::module_& module) {
   py::class_<Translation, Hypothesis>(module, "Translation", "A hypothesis with its text.")
       .def_readonly("text", &Translation::text, "The tokens joined.")
       .def_readonly("tokens", &Translation::tokens, "The token of every id.");
+  py::class_<TranslationOptions>(module, "TranslationOptions",
+                                 "What a translation may have beside a search; models in it must outlive the call.")
+      .def(py::init([](std::vector<const Translator*> ensemble, const std::string& ensemble_mean_name,
+                       std::vector<double> ensemble_weights, const Generator* language_model,
+                       double language_model_weight, bool replace_unknowns,
+                       std::unordered_map<std::string, std::string> dictionary) {
+             return TranslationOptions{std::move(ensemble),         ensemble_mean(ensemble_mean_name),
+                                       std::move(ensemble_weights), language_model,
+                                       language_model_weight,       replace_unknowns,
+                                       std::move(dictionary)};
+           }),
+           py::kw_only(), py::arg("ensemble") = std::vector<const Translator*>{},
+           py::arg("ensemble_mean") = "probabilities", py::arg("ensemble_weights") = std::vector<double>{},
+           py::arg("language_model") = py::none(), py::arg("language_model_weight") = 0.0,
+           py::arg("replace_unknowns") = false, py::arg("dictionary") = std::unordered_map<std::string, std::string>{});
   py::class_<Translator>(module, "Translator", "A program whose task is \"translator\"; usable from many threads.")
       .def(py::init([](const std::shared_ptr<Program>& program) { return std::make_unique<Translator>(program); }),
            py::arg("program"))
@@ -45,8 +64,8 @@ void bind_translator(py::module_& module) {
       .def("translate_batch", translate_texts, py::arg("texts"),
            py::arg_v("options", DecodingOptions(), "DecodingOptions()"),
            py::arg("target_prefixes") = std::vector<std::string>{}, py::arg("each") = std::vector<SourceOptions>{},
-           py::arg("deadline") = py::none(), py::arg("cancel") = py::none(),
-           "For each text its n-best translations, best first.")
+           py::arg_v("translation", TranslationOptions(), "TranslationOptions()"), py::arg("deadline") = py::none(),
+           py::arg("cancel") = py::none(), "For each text its n-best translations, best first.")
       .def(
           "regex",
           [](const Translator& self, const std::string& pattern) { return PyTokenAutomaton{self.regex(pattern)}; },

@@ -11,7 +11,10 @@
 #include "decode/session_pool.h"
 #include "decode/task_fields.h"
 #include "decode/token_batch.h"
+#include "decode/translation_models.h"
 #include "decode/translator_task.h"
+#include "decode/unknown_words.h"
+#include "pyseq/generator.h"
 
 namespace pyseq {
 namespace {
@@ -83,8 +86,11 @@ Translator::Translator(std::shared_ptr<const Program> program)
 std::vector<std::vector<Translation>> Translator::translate_batch(const std::vector<std::string>& texts,
                                                                   const DecodingOptions& options,
                                                                   const std::vector<std::string>& target_prefixes,
-                                                                  const std::vector<SourceOptions>& each) const {
+                                                                  const std::vector<SourceOptions>& each,
+                                                                  const TranslationOptions& translation) const {
+  check_companions(translation);
   DecodingOptions complete = options;
+  complete.return_attention |= translation.replace_unknowns;
   if (complete.max_length == 0) complete.max_length = std::max(max_length_, complete.min_length);
   complete.validate(target_->size());
   const std::vector<SourceOptions> all_options = source_options(texts.size(), target_prefixes, each);
@@ -103,21 +109,28 @@ std::vector<std::vector<Translation>> Translator::translate_batch(const std::vec
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return sources[a].size() > sources[b].size(); });
 
-  SessionPool::Lease lease(*sessions_);
   const auto batch_size = static_cast<std::size_t>(sources_per_batch(complete));
   for (std::size_t begin = 0; begin < order.size(); begin += batch_size) {
     const auto batch = std::span(order).subspan(begin, std::min(batch_size, order.size() - begin));
+    std::vector<const std::string*> batch_texts;
     std::vector<const Ids*> batch_sources;
     std::vector<SourceOptions> batch_options;
     for (const std::size_t i : batch) {
+      batch_texts.push_back(&texts[i]);
       batch_sources.push_back(&sources[i]);
       batch_options.push_back(all_options[i]);
     }
-    std::vector<std::vector<Hypothesis>> found = search_batch(*lease, batch_sources, complete, batch_options);
+    std::vector<std::vector<Hypothesis>> found =
+        search_batch(batch_texts, batch_sources, complete, batch_options, translation);
     for (std::size_t row = 0; row < batch.size(); ++row) {
       const auto source_length = static_cast<std::int64_t>(batch_sources[row]->size());
       for (Hypothesis& hypothesis : found[row]) {
-        results[batch[row]].push_back(to_translation(std::move(hypothesis), *target_, source_length));
+        Translation result = to_translation(std::move(hypothesis), *target_, source_length);
+        if (translation.replace_unknowns) {
+          replace_unknowns(source_->split(*batch_texts[row]), *target_, translation, result);
+          if (!options.return_attention) result.attention = {};
+        }
+        results[batch[row]].push_back(std::move(result));
       }
     }
   }
@@ -146,17 +159,71 @@ std::vector<SourceOptions> Translator::source_options(std::size_t texts,
   return result;
 }
 
-std::vector<std::vector<Hypothesis>> Translator::search_batch(Session& session, std::span<const Ids* const> sources,
+std::vector<std::vector<Hypothesis>> Translator::search_batch(std::span<const std::string* const> texts,
+                                                              std::span<const Ids* const> sources,
                                                               const DecodingOptions& options,
-                                                              const std::vector<SourceOptions>& each) const {
+                                                              const std::vector<SourceOptions>& each,
+                                                              const TranslationOptions& translation) const {
   const bool needs_attention = options.return_attention || options.coverage_penalty != 0;
   std::vector<std::vector<Hypothesis>> found;
   with_team([&] {  // the workers stay awake from step to step
-    ProgramStepModel model(session, encode(session, sources, options.limits),
-                           needs_attention ? attention_ : std::nullopt);
-    found = search(model, marks_, options, each);
+    TranslationModels models;
+    Session& session = models.lease(*sessions_);
+    models.add(session, encode(session, sources, options.limits), needs_attention ? attention_ : std::nullopt);
+    if (!translation.ensemble.empty()) add_ensemble(texts, translation, options.limits, models);
+    if (translation.language_model != nullptr) {
+      models.fuse(*translation.language_model->sessions_, static_cast<std::int64_t>(sources.size()),
+                  translation.language_model_weight, *translation.language_model->start_mark());
+    }
+    found = search(models.model(), marks_, options, each);
   });
   return found;
+}
+
+void Translator::add_ensemble(std::span<const std::string* const> texts, const TranslationOptions& translation,
+                              const RunLimits& limits, TranslationModels& models) const {
+  for (const Translator* member : translation.ensemble) {
+    std::vector<Ids> sources;
+    std::vector<const Ids*> pointers;
+    for (const std::string* text : texts) {
+      sources.push_back(member->encode_source(*text));
+      if (sources.back().empty()) throw ValueError("ensemble: a model finds nothing to read in \"" + *text + "\"");
+    }
+    for (const Ids& source : sources) pointers.push_back(&source);
+    Session& session = models.lease(*member->sessions_);
+    models.add(session, encode(session, pointers, limits), std::nullopt);
+  }
+  models.average(translation.ensemble_mean, translation.ensemble_weights);
+}
+
+void Translator::check_companions(const TranslationOptions& translation) const {
+  const auto check_tokens = [&](const char* what, const Vocabulary& other) {
+    if (std::equal(target_->tokens().begin(), target_->tokens().end(), other.tokens().begin(), other.tokens().end())) {
+      return;
+    }
+    throw ValueError(std::string(what) + ": its vocabulary differs from that of the translations");
+  };
+  for (const Translator* member : translation.ensemble) {
+    check_tokens("ensemble", *member->target_);
+    if (member->marks_.start != marks_.start || member->marks_.end != marks_.end) {
+      throw ValueError("ensemble: the marks of its models differ");
+    }
+  }
+  if (translation.ensemble.empty() && !translation.ensemble_weights.empty()) {
+    throw ValueError("ensemble_weights: expected an ensemble with them");
+  }
+  if (translation.language_model != nullptr) {
+    check_tokens("language_model", translation.language_model->vocabulary());
+    if (!translation.language_model->start_mark()) throw ValueError("language_model: it has no start mark");
+    if (translation.language_model->end_mark() != marks_.end) {
+      throw ValueError("language_model: its end mark differs from that of the translations");
+    }
+  } else if (translation.language_model_weight != 0) {
+    throw ValueError("language_model_weight: expected a language model with it");
+  }
+  if (!translation.replace_unknowns) return;
+  check_unknown(*target_);
+  if (!attention_) throw ValueError("replace_unknowns: the model gives no attention");
 }
 
 Translation Translator::translate(std::string_view text, const DecodingOptions& options) const {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pyseq import _core
 from pyseq._core import ArgumentError
 from pyseq.program import Program
-from pyseq.search_options import PhraseReader, SearchOptions, SearchPlan
+from pyseq.search_options import PhraseReader, SearchOptions, SearchPlan, Token
 from pyseq.search_trace import Trace
+from pyseq.tasks.generator import Generator
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -73,7 +74,13 @@ class Translator:
         self,
         texts: Sequence[str],
         *,
-        target_prefixes: Sequence[str] = (),
+        target_prefixes: Sequence[str | Sequence[Token]] = (),
+        ensemble: Sequence[Translator] = (),
+        ensemble_mean: str = "probabilities",
+        ensemble_weights: Sequence[float] = (),
+        language_model: Generator | None = None,
+        language_model_weight: float = 0.0,
+        replace_unknowns: bool | Mapping[str, str] = False,
         deadline: float | None = None,
         cancel: _core.CancelToken | None = None,
         **options: Unpack[SearchOptions],
@@ -82,7 +89,14 @@ class Translator:
 
         Args:
             texts: the sources.
-            target_prefixes: per text what its translations begin with; () for nothing.
+            target_prefixes: per text what its translations begin with, as text or as tokens; () for nothing.
+            ensemble: translators with the same target vocabulary, whose probabilities are averaged with this one's.
+            ensemble_mean: of "probabilities" or "log_probabilities"; see `decode.ensemble`.
+            ensemble_weights: of this model, then of those; () for equal ones.
+            language_model: a generator over the target vocabulary with a start mark; see `decode.fuse`.
+            language_model_weight: how much it has to say.
+            replace_unknowns: an unknown token becomes the token of the source that got most of its attention, or what a
+                dictionary has for that one; ids stay.
             deadline: seconds after which the call gives up.
             cancel: a token that makes the call stop.
             options: see `pyseq.search_options.SearchOptions`; tokens are ids or texts of the target vocabulary.
@@ -95,8 +109,17 @@ class Translator:
                 has no unknown token for. DeadlineError, CancelledError.
         """
         plan = SearchPlan(options, self._token_id, self._reader)
-        each = plan.sources(len(texts))
-        found = self._core.translate_batch(list(texts), plan.core, list(target_prefixes), each, deadline, cancel)
+        each = plan.sources(len(texts), [self._prefix(prefix) for prefix in target_prefixes])
+        translation = _core.TranslationOptions(
+            ensemble=[translator._core for translator in ensemble],
+            ensemble_mean=ensemble_mean,
+            ensemble_weights=list(ensemble_weights),
+            language_model=None if language_model is None else language_model._core,
+            language_model_weight=language_model_weight,
+            replace_unknowns=replace_unknowns is not False,
+            dictionary={} if isinstance(replace_unknowns, bool) else dict(replace_unknowns),
+        )
+        found = self._core.translate_batch(list(texts), plan.core, [], each, translation, deadline, cancel)
         return [
             [self._hypothesis(translation, text) for translation in translations]
             for text, translations in zip(texts, found, strict=True)
@@ -133,6 +156,11 @@ class Translator:
     def save(self, file: str | PathLike[str]) -> None:
         """Write the program file: what `pyseq.load` and C++ open."""
         self.program.save(file)
+
+    def _prefix(self, prefix: str | Sequence[Token]) -> list[int]:
+        if isinstance(prefix, str):
+            return self._target.encode(prefix)
+        return [self._token_id(token) if isinstance(token, str) else token for token in prefix]
 
     def _token_id(self, token: str) -> int:
         found = self._target.find(token)

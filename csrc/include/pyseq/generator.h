@@ -77,8 +77,11 @@ class Generator {
   const Program& program() const { return *program_; }
   const Vocabulary& vocabulary() const { return *vocabulary_; }
   std::int64_t default_max_length() const { return max_length_; }
+  std::optional<std::int64_t> start_mark() const { return start_; }
+  std::optional<std::int64_t> end_mark() const { return end_; }
 
  private:
+  friend class Translator;  // whose search it may have a say in
   std::vector<std::int64_t> encode_prompt(std::string_view text, std::string_view caller) const;
 
   std::shared_ptr<const Program> program_;

@@ -10,10 +10,12 @@
 #include "pyseq/decode.h"
 #include "pyseq/program.h"
 #include "pyseq/search_trace.h"
+#include "pyseq/translation_options.h"
 
 namespace pyseq {
 
 class SessionPool;
+class TranslationModels;
 
 struct Translation : Hypothesis {
   std::string text;
@@ -33,7 +35,8 @@ class Translator {
   std::vector<std::vector<Translation>> translate_batch(const std::vector<std::string>& texts,
                                                         const DecodingOptions& options = {},
                                                         const std::vector<std::string>& target_prefixes = {},
-                                                        const std::vector<SourceOptions>& each = {}) const;
+                                                        const std::vector<SourceOptions>& each = {},
+                                                        const TranslationOptions& translation = {}) const;
   Translation translate(std::string_view text, const DecodingOptions& options = {}) const;
   /// How likely the model finds a given translation. ValueError: the source is empty.
   Translation score(std::string_view source, std::string_view target, double length_penalty = 0.0,
@@ -58,10 +61,15 @@ class Translator {
   /// One per text: `each`, with the prefixes.
   std::vector<SourceOptions> source_options(std::size_t texts, const std::vector<std::string>& target_prefixes,
                                             const std::vector<SourceOptions>& each) const;
-  std::vector<std::vector<Hypothesis>> search_batch(Session& session,
+  /// One batch of texts, of which `sources` are the ids.
+  std::vector<std::vector<Hypothesis>> search_batch(std::span<const std::string* const> texts,
                                                     std::span<const std::vector<std::int64_t>* const> sources,
                                                     const DecodingOptions& options,
-                                                    const std::vector<SourceOptions>& each) const;
+                                                    const std::vector<SourceOptions>& each,
+                                                    const TranslationOptions& translation) const;
+  void add_ensemble(std::span<const std::string* const> texts, const TranslationOptions& translation,
+                    const RunLimits& limits, TranslationModels& models) const;
+  void check_companions(const TranslationOptions& translation) const;
 
   std::shared_ptr<const Program> program_;
   std::shared_ptr<SessionPool> sessions_;

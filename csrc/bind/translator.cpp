@@ -41,6 +41,8 @@ void bind_translator(py::module_& module) {
   py::class_<Translation, Hypothesis>(module, "Translation", "A hypothesis with its text.")
       .def_readonly("text", &Translation::text, "The tokens joined.")
       .def_readonly("tokens", &Translation::tokens, "The token of every id.");
+  py::class_<Translator> translator(module, "Translator",
+                                    "A program whose task is \"translator\"; usable from many threads.");
   py::class_<TranslationOptions>(module, "TranslationOptions",
                                  "What a translation may have beside a search; models in it must outlive the call.")
       .def(py::init([](std::vector<const Translator*> ensemble, const std::string& ensemble_mean_name,
@@ -56,7 +58,7 @@ void bind_translator(py::module_& module) {
            py::arg("ensemble_mean") = "probabilities", py::arg("ensemble_weights") = std::vector<double>{},
            py::arg("language_model") = py::none(), py::arg("language_model_weight") = 0.0,
            py::arg("replace_unknowns") = false, py::arg("dictionary") = std::unordered_map<std::string, std::string>{});
-  py::class_<Translator>(module, "Translator", "A program whose task is \"translator\"; usable from many threads.")
+  translator
       .def(py::init([](const std::shared_ptr<Program>& program) { return std::make_unique<Translator>(program); }),
            py::arg("program"))
       .def_property_readonly("default_max_length", &Translator::default_max_length,

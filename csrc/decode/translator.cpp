@@ -127,7 +127,7 @@ std::vector<std::vector<Translation>> Translator::translate_batch(const std::vec
       for (Hypothesis& hypothesis : found[row]) {
         Translation result = to_translation(std::move(hypothesis), *target_, source_length);
         if (translation.replace_unknowns) {
-          replace_unknowns(source_->split(*batch_texts[row]), *target_, translation, result);
+          replace_unknowns(source_tokens(*batch_texts[row]), *target_, translation, result);
           if (!options.return_attention) result.attention = {};
         }
         results[batch[row]].push_back(std::move(result));
@@ -257,6 +257,13 @@ std::vector<std::int64_t> Translator::phrase(std::string_view text) const {
 TraceNames Translator::trace_names(std::string title) const {
   return {std::move(title), separator_of(*target_),
           [target = target_](std::int64_t id) { return shown_text(*target, id); }};
+}
+
+std::vector<std::string> Translator::source_tokens(std::string_view text) const {
+  if (source_->unit() != TextUnit::subword) return source_->split(text);
+  std::vector<std::string> pieces;
+  for (const std::int64_t id : source_->encode(text)) pieces.push_back(source_->token(id));
+  return pieces;
 }
 
 std::vector<std::int64_t> Translator::encode_source(std::string_view text) const {

@@ -3,19 +3,6 @@
 #include <algorithm>
 
 namespace pyseq {
-namespace {
-
-std::string joined(const std::vector<std::string>& tokens, TextUnit unit) {
-  std::string text;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    if (unit == TextUnit::word && i > 0) text += ' ';
-    text += tokens[i];
-  }
-  return text;
-}
-
-}  // namespace
-
 void check_unknown(const Vocabulary& target) {
   if (!target.unknown()) throw ValueError("replace_unknowns: the target vocabulary has no unknown token");
 }
@@ -34,7 +21,7 @@ void replace_unknowns(const std::vector<std::string>& source, const Vocabulary& 
     translation.tokens[t] = known == options.dictionary.end() ? word : known->second;
     has_changed = true;
   }
-  if (has_changed) translation.text = joined(translation.tokens, target.unit());
+  if (has_changed) translation.text = target.join(translation.tokens);
 }
 
 }  // namespace pyseq

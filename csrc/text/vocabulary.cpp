@@ -126,10 +126,16 @@ std::vector<std::int64_t> Vocabulary::encode(std::string_view text) const {
 }
 
 std::string Vocabulary::decode(std::span<const std::int64_t> ids) const {
+  std::vector<std::string> tokens;
+  for (const std::int64_t id : ids) tokens.push_back(token(id));
+  return join(tokens);
+}
+
+std::string Vocabulary::join(std::span<const std::string> tokens) const {
   std::string text;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
     if (i > 0 && unit_ == TextUnit::word) text += ' ';
-    text += token(ids[i]);
+    text += tokens[i];
   }
   return unit_ == TextUnit::subword ? subwords_as_text(text) : text;
 }

@@ -15,6 +15,7 @@ import numpy as np
 from pyseq import _core
 from pyseq.constraints import automata
 from pyseq.program import Program
+from pyseq.search_options import Token
 from pyseq.tasks.classifier import Classification, Classifier
 from pyseq.tasks.generator import Generator, TextScore
 from pyseq.tasks.token_ids import tokenizer_of
@@ -146,15 +147,15 @@ class TokenizedTranslator(Translator):
         self._reader = TokenizerConstraints(self.tokenizer)
 
     def translate_batch(
-        self, texts: Sequence[str], *, target_prefixes: Sequence[str] = (), **options: Any
+        self, texts: Sequence[str], *, target_prefixes: Sequence[str | Sequence[Token]] = (), **options: Any
     ) -> list[list[Hypothesis]]:
         """See `Translator.translate_batch`."""
         first = self.program.task.get("first")
         begin = [] if first is None else [self.tokenizer.tokens[first]]
-        prefixes = target_prefixes or [""] * len(texts) if begin else target_prefixes
+        prefixes = target_prefixes or ([""] * len(texts) if begin else [])
         found = super().translate_batch(
             [self._source_tokens(text) for text in texts],
-            target_prefixes=[" ".join([*begin, self._target_tokens(prefix)]).strip() for prefix in prefixes],
+            target_prefixes=[self._prefix_tokens(begin, prefix) for prefix in prefixes],
             **options,
         )
         return [[self._readable(hypothesis) for hypothesis in hypotheses] for hypotheses in found]
@@ -166,6 +167,11 @@ class TokenizedTranslator(Translator):
     def source_tokens(self, text: str) -> list[str]:
         """See `Translator.source_tokens`."""
         return super().source_tokens(self._source_tokens(text))
+
+    def _prefix_tokens(self, begin: list[str], prefix: str | Sequence[Token]) -> str | Sequence[Token]:
+        if not isinstance(prefix, str):
+            return [*begin, *prefix]
+        return " ".join([*begin, self._target_tokens(prefix)]).strip()
 
     def _source_tokens(self, text: str) -> str:
         return self.tokenizer.as_tokens(self.tokenizer.encode(text))

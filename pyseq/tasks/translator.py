@@ -151,7 +151,9 @@ class Translator:
     def source_tokens(self, text: str) -> list[str]:
         """What the model reads of a text: the columns of its attention."""
         vocabulary = self.program.vocabulary(self.program.task["source_vocabulary"])
-        return [*vocabulary.split(text), *(vocabulary.token(id) for id in self.program.task.get("source_suffix", []))]
+        pieces = [vocabulary.token(id) for id in vocabulary.encode(text)] if vocabulary.unit == "subword" else None
+        suffix = [vocabulary.token(id) for id in self.program.task.get("source_suffix", [])]
+        return [*(vocabulary.split(text) if pieces is None else pieces), *suffix]
 
     def save(self, file: str | PathLike[str]) -> None:
         """Write the program file: what `pyseq.load` and C++ open."""

@@ -182,3 +182,20 @@ def test_the_callback_of_a_greedy_search(ours: Translator, theirs: Any, words: l
     for hypotheses, result in zip(found, expected, strict=True):
         assert_same(hypotheses, result)
     assert [event[:3] for event in mine] == [event[:3] for event in other]
+
+
+def test_unknown_tokens_become_words_of_the_source(ours: Translator, theirs: Any, words: list[str]) -> None:
+    found = ours.translate_batch(
+        words, target_prefixes=[["<unk>", "m", "<unk>"]] * len(words), replace_unknowns=True, max_length=MAX_LENGTH
+    )
+    expected = theirs.translate_batch(
+        [list(word) for word in words],
+        target_prefix=[["<unk>", "m", "<unk>"]] * len(words),
+        replace_unknowns=True,
+        beam_size=1,
+        max_decoding_length=MAX_LENGTH,
+        min_decoding_length=0,
+    )
+    for hypotheses, other in zip(found, expected, strict=True):
+        assert [hypothesis.tokens for hypothesis in hypotheses] == other.hypotheses
+        assert "<unk>" not in hypotheses[0].tokens[:3]

@@ -58,6 +58,8 @@ class Translator {
  private:
   /// Ids with the suffix of the model; nothing for a text without any unit.
   std::vector<std::int64_t> encode_source(std::string_view text) const;
+  /// The text's own tokens, as they stand there: without the suffix, unknown ones too (except pieces of words).
+  std::vector<std::string> source_tokens(std::string_view text) const;
   /// One per text: `each`, with the prefixes.
   std::vector<SourceOptions> source_options(std::size_t texts, const std::vector<std::string>& target_prefixes,
                                             const std::vector<SourceOptions>& each) const;

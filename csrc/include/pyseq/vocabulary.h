@@ -55,6 +55,8 @@ class Vocabulary {
   std::vector<std::int64_t> encode(std::string_view text) const;
   /// Characters are joined directly, words by single spaces; of subwords, U+2581 is a space.
   std::string decode(std::span<const std::int64_t> ids) const;
+  /// The same for tokens, which need not be in the table.
+  std::string join(std::span<const std::string> tokens) const;
 
  private:
   std::vector<std::string> tokens_;

@@ -7,7 +7,7 @@ import collections.abc
 import numpy
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'TranslationOptions', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -840,51 +840,6 @@ class ProgramStepModel:
     """
     def __init__(self, session: Session, state: State, attention: str | None = None, head: typing.SupportsInt | typing.SupportsIndex = -1) -> None:
         ...
-class Translation(Hypothesis):
-    """
-    A hypothesis with its text.
-    """
-    @property
-    def text(self) -> str:
-        """
-        The tokens joined.
-        """
-    @property
-    def tokens(self) -> list[str]:
-        """
-        The token of every id.
-        """
-class Translator:
-    """
-    A program whose task is "translator"; usable from many threads.
-    """
-    def __init__(self, program: Program) -> None:
-        ...
-    def phrase(self, text: str) -> list[int]:
-        """
-        The ids of a text, all of whose parts the target vocabulary knows.
-        """
-    def regex(self, pattern: str) -> TokenAutomaton:
-        """
-        Outputs whose text matches a pattern.
-        """
-    def score(self, source: str, target: str, length_penalty: typing.SupportsFloat | typing.SupportsIndex = 0.0, deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> Translation:
-        """
-        How likely the model finds a given translation.
-        """
-    def translate_batch(self, texts: collections.abc.Sequence[str], options: DecodingOptions = ..., target_prefixes: collections.abc.Sequence[str] = [], each: collections.abc.Sequence[SourceOptions] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Translation]]:
-        """
-        For each text its n-best translations, best first.
-        """
-    def trie(self, texts: collections.abc.Sequence[str]) -> TokenAutomaton:
-        """
-        These outputs.
-        """
-    @property
-    def default_max_length(self) -> int:
-        """
-        Longest output in tokens unless options say otherwise.
-        """
 class GeneratedToken:
     """
     One token of a text that is being written.
@@ -958,6 +913,57 @@ class Generator:
         """
         Tokens that are written unless options say otherwise.
         """
+class Translation(Hypothesis):
+    """
+    A hypothesis with its text.
+    """
+    @property
+    def text(self) -> str:
+        """
+        The tokens joined.
+        """
+    @property
+    def tokens(self) -> list[str]:
+        """
+        The token of every id.
+        """
+class Translator:
+    """
+    A program whose task is "translator"; usable from many threads.
+    """
+    def __init__(self, program: Program) -> None:
+        ...
+    def phrase(self, text: str) -> list[int]:
+        """
+        The ids of a text, all of whose parts the target vocabulary knows.
+        """
+    def regex(self, pattern: str) -> TokenAutomaton:
+        """
+        Outputs whose text matches a pattern.
+        """
+    def score(self, source: str, target: str, length_penalty: typing.SupportsFloat | typing.SupportsIndex = 0.0, deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> Translation:
+        """
+        How likely the model finds a given translation.
+        """
+    def translate_batch(self, texts: collections.abc.Sequence[str], options: DecodingOptions = ..., target_prefixes: collections.abc.Sequence[str] = [], each: collections.abc.Sequence[SourceOptions] = [], translation: TranslationOptions = ..., deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Translation]]:
+        """
+        For each text its n-best translations, best first.
+        """
+    def trie(self, texts: collections.abc.Sequence[str]) -> TokenAutomaton:
+        """
+        These outputs.
+        """
+    @property
+    def default_max_length(self) -> int:
+        """
+        Longest output in tokens unless options say otherwise.
+        """
+class TranslationOptions:
+    """
+    What a translation may have beside a search; models in it must outlive the call.
+    """
+    def __init__(self, *, ensemble: collections.abc.Sequence[Translator] = [], ensemble_mean: str = 'probabilities', ensemble_weights: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = [], language_model: Generator | None = None, language_model_weight: typing.SupportsFloat | typing.SupportsIndex = 0.0, replace_unknowns: bool = False, dictionary: collections.abc.Mapping[str, str] = {}) -> None:
+        ...
 class Classifier:
     """
     A program whose task is "classifier"; usable from many threads.

@@ -32,7 +32,7 @@ class TranslateConfig(SequencePairsConfig):
     min_count: int = option(2, "Words that are rarer are unknown (level word).")
     epochs: int | None = option(8, "Passes over the data at most.")
     batch_size: int = option(0, "Sentences in a batch; 0: as many as max_tokens allows.")
-    max_tokens: int = option(1200, "Positions of a batch at most, padding included.")
+    max_tokens: int = option(500, "Positions of a batch at most, padding included.")
     learning_rate: float = option(2e-3, "Learning rate at the top of the schedule.")
     weight_decay: float = option(0.01, "Weight decay of matrices.")
     average_decay: float = option(0.995, "Exponential average of the weights; 0: none.")
@@ -40,7 +40,7 @@ class TranslateConfig(SequencePairsConfig):
     tied: bool = option(True, "Whether the projection to logits is the target embedding.")
     decoder_size: int = option(256, "Units of the decoder.")
     score: str = option("general", "Score of the attention: additive, dot or general.")
-    label_smoothing: float = option(0.1, "Share of every label that is spread over the others.")
+    label_smoothing: float = option(0.05, "Share of every label that is spread over the others.")
     length_penalty: float = option(1.0, "Scores are divided by length ** this when an exported model is evaluated.")
 
 

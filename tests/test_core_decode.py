@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -246,12 +246,22 @@ def interrupt_after(seconds: float) -> None:
     threading.Timer(seconds, _thread.interrupt_main).start()
 
 
+@pytest.fixture
+def heeds_control_c() -> Iterator[None]:
+    """The usual handler, also where whoever started the tests has the signal ignored (a job in the background)."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("heeds_control_c")
 def test_control_c_stops_a_search_in_a_callback() -> None:
     interrupt_after(0.1)
     with pytest.raises(KeyboardInterrupt):
         search(Chatterbox(), max_length=10**9)
 
 
+@pytest.mark.usefixtures("heeds_control_c")
 def test_control_c_stops_a_search_that_never_leaves_cpp(endless_program: _core.Program) -> None:
     session = _core.Session(endless_program)
     model = _core.ProgramStepModel(session, session.new_state(1))

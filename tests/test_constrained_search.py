@@ -64,6 +64,12 @@ def best_of_all(model: Random, max_length: int, keep: Any) -> tuple[int, ...]:
     return max(kept, key=lambda ids: kept[ids])
 
 
+def is_best(model: Random, ids: tuple[int, ...], max_length: int, keep: Any) -> bool:
+    """Whether nothing that may be kept scores more; equals, from the same pairs in another order, may win."""
+    found, best = (model.score(one, len(one) < max_length) for one in (ids, best_of_all(model, max_length, keep)))
+    return bool(keep(ids)) and found == pytest.approx(best, rel=1e-6)
+
+
 def search(model: Random, **options: Any) -> list[decode.Hypothesis]:
     return decode.search(model, 1, start=1, end=0, **options)[0]
 
@@ -77,7 +83,7 @@ def test_a_regular_expression_with_a_large_beam_finds_the_best_match(seed: int, 
         return re.fullmatch(pattern, "".join(LETTERS[token] for token in ids)) is not None
 
     found = search(model, beam_size=600, max_length=4, allowed=Regex(pattern, LETTERS))
-    assert tuple(found[0].ids) == best_of_all(model, 4, keep)
+    assert is_best(model, tuple(found[0].ids), 4, keep)
     assert found[0].score == pytest.approx(model.score(tuple(found[0].ids), found[0].finished), rel=1e-5)
     for beam_size in (1, 3):
         ids = tuple(search(model, beam_size=beam_size, max_length=4, allowed=Regex(pattern, LETTERS))[0].ids)
@@ -100,7 +106,7 @@ def test_phrases_with_a_large_beam_are_in_the_best_output_that_has_them(
         return all(contains(ids, phrase) for phrase in phrases) and (not with_trie or list(ids) in outputs)
 
     options = {"phrases": [phrases], "max_length": 4, **({"allowed": Trie(outputs)} if with_trie else {})}
-    assert tuple(search(model, beam_size=800, **options)[0].ids) == best_of_all(model, 4, keep)
+    assert is_best(model, tuple(search(model, beam_size=800, **options)[0].ids), 4, keep)
     for options_of_search in ({"beam_size": 1}, {"beam_size": 4}, {"sample": True, "seed": seed}):
         try:
             ids = tuple(search(model, **options_of_search, **options)[0].ids)

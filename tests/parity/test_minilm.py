@@ -12,6 +12,8 @@ from conftest import skip_or_fail
 
 import pyseq
 
+pytest.importorskip("torch", reason='PyTorch is not installed: pip install ".[parity]"')
+
 TEXTS = [
     "A sentence.",
     "Another one, much longer than the first: it has many words in it, and some of them are uncommon, like quokka.",

@@ -28,7 +28,7 @@ count). *limit*: least time under the machine's limits over the time taken, with
 every operand read once from the level that can hold it (recurrent weights once per step), phases that depend on each
 other added up. More than 100 % means that a nearer level held a part. *target*: for one thread; with more, a row must
 also be 1.85 times as fast as with one thread, or reach 85 % of the bandwidth where that is the bound. A dash: no
-figure.
+figure. `LIMITS.md` tells what limits the rows that miss their target.
 """
 
 

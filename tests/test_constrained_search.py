@@ -32,12 +32,12 @@ class Random:
     """A model whose next token depends on the last one."""
 
     def __init__(self, seed: int) -> None:
-        logits = np.random.default_rng(seed).standard_normal((6, 6)).astype(np.float32) * 2
+        logits = np.random.default_rng(seed).standard_normal((6, 6)) * 2
         logits[:, 1] = -np.inf
-        self.log_probs = logits - np.log(np.exp(logits.astype(np.float64)).sum(-1, keepdims=True)).astype(np.float32)
+        self.log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))  # float64: what scores are held against
 
     def step(self, tokens: Array) -> Array:
-        return self.log_probs[tokens]
+        return self.log_probs[tokens].astype(np.float32)
 
     def reorder(self, parents: Array) -> None:
         pass

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pyseq import _core, nn, ops
 from pyseq.dim import Size
+from pyseq.models.cached_state import cached_state
 from pyseq.state import State
 from pyseq.tensor import Tensor
 
@@ -92,12 +93,7 @@ class Gpt(nn.Module):
 
     def initial_state(self, rows: Size) -> State:
         """State before the first token: no positions, empty caches."""
-        state = State(rows)
-        state.add_carry("position", dtype="int64")
-        for layer in self.layers:
-            attention = layer.self_attention
-            state.add_cache(attention.path, attention.num_kv_heads, attention.head_dim)
-        return state
+        return cached_state(rows, self.layers)
 
     def step(self, tokens: Tensor, state: State) -> Tensor:
         """Logits after the next tokens.

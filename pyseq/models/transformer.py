@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyseq import nn, ops
+from pyseq.models.cached_state import cached_state
 from pyseq.nn.attention import KeyValue
 from pyseq.state import State
 from pyseq.tensor import Tensor
@@ -92,12 +93,7 @@ class Transformer(nn.Module):
 
     def initial_state(self, rows: Any) -> State:
         """State before the first step: no positions, empty caches."""
-        state = State(rows)
-        state.add_carry("position", dtype="int64")
-        for layer in self.decoder.layers:
-            attention = layer.self_attention
-            state.add_cache(attention.path, attention.num_kv_heads, attention.head_dim)
-        return state
+        return cached_state(rows, self.decoder.layers)
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> State:
         """Run the encoder and project its output to the keys and values that every step reads.

@@ -29,10 +29,8 @@ class Encoder:
     """
 
     def __init__(self, program: Program) -> None:
-        if program.task.get("kind") != "encoder":
-            raise _core.FormatError(f"encoder: a program with the task {program.task.get('kind')!r}")
         self.program = program
-        self.tokenizer = tokenizer_of(program)
+        self.tokenizer = tokenizer_of(program, "encoder")
 
     def embed(
         self, texts: str | Sequence[str], *, deadline: float | None = None, cancel: _core.CancelToken | None = None

@@ -32,11 +32,9 @@ class FillMask:
     """
 
     def __init__(self, program: Program) -> None:
-        if program.task.get("kind") != "fill_mask":
-            raise _core.FormatError(f"fill_mask: a program with the task {program.task.get('kind')!r}")
         self.program = program
+        self.tokenizer = tokenizer_of(program, "fill_mask")
         self.mask = str(program.task["mask"])
-        self.tokenizer = tokenizer_of(program)
         self._mask_id = list(self.tokenizer.tokens).index(self.mask)
 
     def fill(

@@ -50,11 +50,9 @@ class Tagger:
     """
 
     def __init__(self, program: Program) -> None:
-        if program.task.get("kind") != "tagger":
-            raise _core.FormatError(f"tagger: a program with the task {program.task.get('kind')!r}")
         self.program = program
+        self.tokenizer = tokenizer_of(program, "tagger")
         self.labels: list[str] = [str(label) for label in program.task["labels"]]
-        self.tokenizer = tokenizer_of(program)
 
     def tag(self, text: str) -> list[Tag]:
         """The labels of one text; see `tag_batch`."""

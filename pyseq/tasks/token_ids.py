@@ -17,13 +17,15 @@ Array = NDArray[Any]
 MAX_TOKENS = 4096  # in a batch, padding counted: bounds memory
 
 
-def tokenizer_of(program: Program) -> SubwordTokenizer:
+def tokenizer_of(program: Program, kind: str | None = None) -> SubwordTokenizer:
     """The tokenizer of a program's task.
 
     Raises:
-        FormatError: the task has none.
+        FormatError: the task has none, or is not of the kind.
     """
     task = program.task
+    if kind is not None and task.get("kind") != kind:
+        raise _core.FormatError(f"{kind}: a program with the task {task.get('kind')!r}")
     if not isinstance(task.get("tokenizer"), dict) or not isinstance(task.get("vocabulary"), str):
         raise _core.FormatError(f"{task.get('kind')}: the task has no tokenizer or no vocabulary")
     return SubwordTokenizer(task["tokenizer"], program.vocabulary(task["vocabulary"]).tokens)

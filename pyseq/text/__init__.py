@@ -4,7 +4,7 @@ from pkgutil import extend_path
 
 __path__ = extend_path(__path__, __name__)  # see pyseq/__init__.py
 
-from pyseq.text.subword import SubwordTokenizer
+from pyseq.text.library_tokenizer import SubwordTokenizer
 from pyseq.text.subwords import build_words, read_sentencepiece, train_subwords
 from pyseq.text.vocabulary import TextUnit, Vocabulary, count_units
 

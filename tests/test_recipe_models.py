@@ -19,7 +19,7 @@ from pyseq.recipes.charlm import Charlm, CharlmConfig
 from pyseq.recipes.g2p import G2p, G2pConfig
 from pyseq.recipes.music import END, Music, MusicConfig, beginning, read_tunes
 from pyseq.recipes.names import Names, NamesConfig
-from pyseq.recipes.translate_rnn import TranslateConfig, TranslateRnn
+from pyseq.recipes.translate_rnn import TranslateRnn, TranslateRnnConfig
 from pyseq.tasks import Captioner, Classifier, Generator, Translator
 
 LANGUAGES = {"Vowelish": "aeiou", "Consonantish": "bcdfg"}
@@ -238,7 +238,7 @@ def test_translate_rnn_learns_a_few_phrases(tmp_path: Path, level: str) -> None:
     source = write_translations(tmp_path)
     sizes: dict[str, Any] = {"embedding_size": 24, "encoder_size": 24, "decoder_size": 48}
     options: dict[str, Any] = {"level": level, "vocabulary_size": 120, "max_tokens": 300, "learning_rate": 1e-2}
-    config = TranslateConfig(epochs=None, max_steps=100, dropout=0.0, **options, **sizes)
+    config = TranslateRnnConfig(epochs=None, max_steps=100, dropout=0.0, **options, **sizes)
     recipe = TranslateRnn(config)
     _, translator = run(recipe, tmp_path / "run", source)
     assert isinstance(translator, Translator)
@@ -253,7 +253,7 @@ def test_translate_rnn_learns_a_few_phrases(tmp_path: Path, level: str) -> None:
 
 def test_translate_rnn_refuses_another_level() -> None:
     with pytest.raises(pyseq.ArgumentError, match=r"translate-rnn: level is 'byte', expected one of"):
-        TranslateRnn(TranslateConfig(level="byte")).prepare()
+        TranslateRnn(TranslateRnnConfig(level="byte")).prepare()
 
 
 def test_batches_of_pictures_go_on_where_they_stood(tmp_path: Path) -> None:

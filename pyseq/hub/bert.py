@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -219,7 +219,7 @@ def _export(
     tokenizer, vocabulary = read_tokenizer(folder.path, options.vocabulary)
     longest = options.positions - options.position_start
     tokenizer["max_length"] = longest if limit is None else min(limit, longest)
-    task = {**task, "vocabulary": "tokens", "tokenizer": tokenizer}
+    task = {**task, "vocabulary": "tokens", "tokenizer": tokenizer, "encoder": asdict(options)}
     return export(model, None, functions, task=task, vocabularies={"tokens": vocabulary}, pack=pack, check=False)
 
 

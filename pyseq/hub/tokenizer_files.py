@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pyseq import _core
 from pyseq.hub.checkpoint import read_json
-from pyseq.text import Vocabulary
+from pyseq.text import Vocabulary, describe_tokenizer, word_piece_tokenizer
 
 Description = dict[str, Any]
 Ids = Mapping[str, int]
@@ -61,24 +59,16 @@ def _json(folder: Path) -> tuple[Description, Ids]:
 
 def _word_pieces(folder: Path) -> tuple[Description, Ids]:
     """BERT's: one token per line."""
-    tokenizers = _library()
+    _library()
     lines = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
-    vocabulary = {token: id for id, token in enumerate(lines) if token or id + 1 < len(lines)}
+    ids = {token: id for id, token in enumerate(lines) if token or id + 1 < len(lines)}
     config = _optional_json(folder / "tokenizer_config.json")
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = tokenizers.normalizers.BertNormalizer(
+    tokenizer = word_piece_tokenizer(
+        ids,
         lowercase=config.get("do_lower_case", True),
-        handle_chinese_chars=config.get("tokenize_chinese_chars", True),
+        split_chinese=config.get("tokenize_chinese_chars", True),
         strip_accents=config.get("strip_accents"),
     )
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = tokenizers.decoders.WordPiece()
-    marks = [mark for mark in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]") if mark in vocabulary]
-    tokenizer.add_special_tokens(marks)
-    if {"[CLS]", "[SEP]"} <= vocabulary.keys():
-        tokenizer.post_processor = tokenizers.processors.BertProcessing(
-            ("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"])
-        )
     return _described(tokenizer)
 
 
@@ -114,11 +104,7 @@ def _sentence_pieces(folder: Path) -> tuple[Description, Ids]:
 
 
 def _described(tokenizer: Any) -> tuple[Description, Ids]:
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    text = json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=False)  # without layout
-    packed = base64.b64encode(zlib.compress(text.encode())).decode()  # small and quick to read past
-    return {"kind": "tokenizers", "zlib": packed}, tokenizer.get_vocab(with_added_tokens=True)
+    return describe_tokenizer(tokenizer), tokenizer.get_vocab(with_added_tokens=True)
 
 
 def _optional_json(file: Path) -> dict[str, Any]:

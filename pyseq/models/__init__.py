@@ -1,7 +1,15 @@
 """Architectures composed from `pyseq.nn`."""
 
 from pyseq.models.attention import AttentionEncoderDecoder, AttentionOptions
-from pyseq.models.bert import Bert, BertClassifier, BertEmbedder, BertMaskedLanguageModel, BertOptions, BertTagger
+from pyseq.models.bert import (
+    Bert,
+    BertClassifier,
+    BertEmbedder,
+    BertMaskedLanguageModel,
+    BertOptions,
+    BertPretraining,
+    BertTagger,
+)
 from pyseq.models.captioning import CaptionOptions, ShowAndTell, ShowAttendTell, doubly_stochastic_penalty
 from pyseq.models.conditional import ConditionalLanguageModel
 from pyseq.models.encoder_decoder import EncoderDecoder
@@ -20,6 +28,7 @@ __all__ = [
     "BertEmbedder",
     "BertMaskedLanguageModel",
     "BertOptions",
+    "BertPretraining",
     "BertTagger",
     "CaptionOptions",
     "ConditionalLanguageModel",

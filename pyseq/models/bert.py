@@ -95,6 +95,13 @@ def first_position(x: Tensor, lengths: Tensor) -> Tensor:
     return ops.mean(ops.slice(ops.mask_rows(x, lengths), axis=1, begin=0, end=1), axis=1)
 
 
+def pooled(x: Tensor, lengths: Tensor, pooling: str) -> Tensor:
+    """X [batch, time, width] -> [batch, width]: the first vector of each text, or the mean or maximum over all."""
+    if pooling == "first":
+        return first_position(x, lengths)
+    return ops.mean(x, axis=1, lengths=lengths) if pooling == "mean" else ops.max(x, axis=1, lengths=lengths)
+
+
 class BertEmbedder(nn.Module):
     """A vector per text: the mean over its tokens, or the first one's.
 
@@ -117,11 +124,7 @@ class BertEmbedder(nn.Module):
 
     def embed(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Tokens [batch, time], lengths [batch] -> [batch, width]."""
-        x: Tensor = self.encoder(tokens, lengths)
-        if self.pooling == "first":
-            y = first_position(x, lengths)
-        else:
-            y = ops.mean(x, axis=1, lengths=lengths) if self.pooling == "mean" else ops.max(x, axis=1, lengths=lengths)
+        y = pooled(self.encoder(tokens, lengths), lengths, self.pooling)
         return y if self.unit is None else ops.rms_norm(y, self.unit, epsilon=1e-24)
 
 
@@ -132,17 +135,19 @@ class BertClassifier(nn.Module):
         options: of the encoder.
         labels: how many classes.
         activation: f: "tanh" in BERT and RoBERTa, "relu" in DistilBERT.
+        pooling: what stands in the place of x₁: "first", or the "mean" or "max" over all tokens.
     """
 
-    def __init__(self, options: BertOptions, labels: int, activation: str = "tanh") -> None:
+    def __init__(self, options: BertOptions, labels: int, activation: str = "tanh", pooling: str = "first") -> None:
         self.encoder = Bert(options)
+        self.pooling = pooling
         self.dense = nn.Linear(options.width, options.width, activation=activation)
         self.dropout = nn.Dropout(options.dropout)
         self.projection = nn.Linear(options.width, labels)
 
     def forward(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None) -> Tensor:
         """Tokens [batch, time], lengths [batch], segments [batch, time] -> logits [batch, labels]."""
-        x: Tensor = first_position(self.encoder(tokens, lengths, segments), lengths)
+        x = pooled(self.encoder(tokens, lengths, segments), lengths, self.pooling)
         logits: Tensor = self.projection(self.dropout(self.dense(x)))
         return logits
 
@@ -205,3 +210,46 @@ class BertMaskedLanguageModel(nn.Module):
     def predict(self, vectors: Tensor) -> dict[str, Tensor]:
         """Vectors [places, width] of the tokens in question -> logits [places, vocabulary]."""
         return {"logits": self.projection(self.norm(self.dense(vectors)))}
+
+
+class BertPretraining(BertMaskedLanguageModel):
+    """What BERT learns from plain text: masked tokens, and whether a second piece of text follows the first.
+
+    Args:
+        options: of the encoder.
+
+    Source:
+        Devlin et al., "BERT: Pre-training of deep bidirectional transformers" (2019), section 3.1.
+
+    Example:
+        >>> import numpy as np, pyseq
+        >>> from pyseq.models import BertOptions, BertPretraining
+        >>> model = BertPretraining(BertOptions(10, width=8, num_heads=2, num_layers=1, feed_forward=16, positions=6))
+        >>> tokens, lengths = np.array([[1, 2, 3], [4, 5, 0]]), np.array([3, 2])
+        >>> segments, places = np.array([[0, 1, 1], [0, 1, 0]]), np.array([1, 3])
+        >>> masked, follows = model.pretrain(*map(pyseq.Tensor, (tokens, lengths, segments, places)))
+        >>> masked.shape, follows.shape
+        ((2, 10), (2, 2))
+    """
+
+    def __init__(self, options: BertOptions) -> None:
+        super().__init__(options)
+        self.pooler = nn.Linear(options.width, options.width, activation="tanh")
+        self.follows = nn.Linear(options.width, 2)
+
+    def pretrain(self, tokens: Tensor, lengths: Tensor, segments: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """What stands at some places, and whether the second piece follows.
+
+        Args:
+            tokens: [batch, time] int64, some of them masked.
+            lengths: [batch] int64, valid tokens.
+            segments: [batch, time] int64: 0 in the first piece, 1 in the second.
+            places: [n] int64, row · time + position of each token in question.
+
+        Returns:
+            logits [n, vocabulary], logits [batch, 2].
+        """
+        x: Tensor = self.encoder(tokens, lengths, segments)
+        chosen = ops.gather_rows(ops.merge_axes(x, axis=0), places)
+        follows: Tensor = self.follows(self.pooler(first_position(x, lengths)))
+        return self.predict(chosen)["logits"], follows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,8 +88,7 @@ class Transformer(nn.Module):
             logits [batch, target_time, target_vocabulary].
         """
         source = self.encoder(tokens, lengths)
-        keys_values = [layer.cross_attention.project(source) for layer in self.decoder.layers]
-        logits: Tensor = self.decoder(targets, keys_values, lengths)
+        logits: Tensor = self.decoder(targets, [source] * len(self.decoder.layers), lengths)
         return logits
 
     def initial_state(self, rows: Any) -> State:
@@ -191,14 +191,17 @@ class TransformerDecoder(nn.Module):
         self.projection = nn.Linear(options.width, options.target_vocabulary)
 
     def forward(
-        self, tokens: Tensor, keys_values: list[KeyValue], lengths: Tensor, state: State | None = None
+        self, tokens: Tensor, sources: Sequence[Tensor | KeyValue], lengths: Tensor, state: State | None = None
     ) -> Tensor:
-        """Logits [batch, time, vocabulary] of a whole target, or of the next tokens of a state."""
+        """Logits [batch, time, vocabulary] of a whole target, or of the next tokens of a state.
+
+        Every layer has its source: the encoder's output, or keys and values made from it.
+        """
         offset = None if state is None else state.carry["position"]
         rows = None if state is None else state.rows
         x: Tensor = self.positions(self.embedding(tokens), offset)
         x = self.dropout(x if self.embedding_norm is None else self.embedding_norm(x))
-        for layer, source in zip(self.layers, keys_values, strict=True):
+        for layer, source in zip(self.layers, sources, strict=True):
             cache = None if state is None else state.cache[layer.self_attention.path]
             x = layer(x, source, lengths, rows, cache)
         if self.norm is not None:

@@ -13,7 +13,8 @@ from pyseq import data, metrics
 from pyseq.data import Pair
 from pyseq.program import Program
 from pyseq.recipes.recipe import option
-from pyseq.recipes.sequence_pairs import END, START, SequencePairs, SequencePairsConfig
+from pyseq.recipes.recurrent_pairs import RecurrentPairs, RecurrentPairsConfig
+from pyseq.recipes.sequence_pairs import END, START
 from pyseq.tasks import Translator
 from pyseq.text import Vocabulary
 
@@ -22,7 +23,7 @@ HELD_OUT = 2500  # words, or a tenth of a small dictionary
 
 
 @dataclass(frozen=True)
-class G2pConfig(SequencePairsConfig):
+class G2pConfig(RecurrentPairsConfig):
     """Options of the recipe `g2p`."""
 
     epochs: int | None = option(10, "Passes over the data at most.")
@@ -32,7 +33,7 @@ class G2pConfig(SequencePairsConfig):
     average_decay: float = option(0.995, "Exponential average of the weights; 0: none.")
 
 
-class G2p(SequencePairs):
+class G2p(RecurrentPairs):
     """Pronunciation: English words to ARPAbet phones, with attention."""
 
     Config = G2pConfig

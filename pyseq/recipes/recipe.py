@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pyseq import _core
 from pyseq.nn import Module
 from pyseq.program import Program
-from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, FlatParameters, Optimizer, Settings
+from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, Cosine, FlatParameters, Optimizer, Schedule, Settings, Warmup
 from pyseq.train.run import BatchSource, Metrics
 
 
@@ -123,6 +123,10 @@ class Recipe:
         """What `export` notes in the task of a model file, so that `pyseq eval` can make the recipe's data again."""
         return {"config": asdict(self.config)}
 
+    def initialize(self) -> None:
+        """Give `module` its initial values: drawn from the seed, unless a recipe begins with others."""
+        self.module.initialize(self.config.seed)
+
     def optimizer(self) -> Optimizer:
         """What updates the parameters: AdamW with a constant rate, no decay of biases and norms."""
         return AdamW(
@@ -131,6 +135,17 @@ class Recipe:
             weight_decay=self.config.weight_decay,
             groups=[NO_DECAY_OF_VECTORS],
         )
+
+    def warm_cosine(self, warmup: int, default_steps: int) -> Schedule:
+        """The learning rate: on the way up for `warmup` updates, then a cosine down to nothing at the last one.
+
+        Args:
+            warmup: updates on the way up, at most half of all.
+            default_steps: updates of a run that only time limits.
+        """
+        steps = self.planned_steps() or default_steps
+        warmup = max(1, min(warmup, steps // 2))
+        return Warmup(Cosine(self.config.learning_rate, max(1, steps - warmup)), warmup)
 
     def planned_steps(self) -> int | None:
         """Updates that the configuration allows, for schedules; None where only time limits them."""

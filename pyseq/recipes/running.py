@@ -19,7 +19,15 @@ from pyseq.train.checkpoint import FORMAT
 from pyseq.train.run import Metrics
 from pyseq.train.trainer import BEST, LAST
 
-_NOT_RECIPES = {"recipe", "configuration", "running", "sequence_pairs"}
+_NOT_RECIPES = {
+    "recipe",
+    "configuration",
+    "running",
+    "labelling",
+    "sequence_pairs",
+    "recurrent_pairs",
+    "translation",
+}
 MODEL, CONFIG = "model.safetensors", "config.toml"
 
 
@@ -81,7 +89,7 @@ def train(
         How the run ended. Afterwards the module has its best weights.
     """
     recipe.prepare(None if data is None else Path(data))
-    recipe.module.initialize(recipe.config.seed)
+    recipe.initialize()
     target = None if folder is None else Path(folder)
     trainer = Trainer(
         recipe.module,

@@ -1,4 +1,4 @@
-"""What recipes of pairs share: sources and targets, a recurrent model with attention, a translator in the end."""
+"""What recipes of pairs share: sources and targets, a model that reads one and writes the other, a translator."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import numpy as np
 import pyseq
 from pyseq import data, ops
 from pyseq.data import Pair, PairBatch, collate_pairs
-from pyseq.models import AttentionEncoderDecoder, AttentionOptions
 from pyseq.recipes.recipe import Recipe, RecipeConfig, option
 from pyseq.tensor import Tensor
 from pyseq.text import Vocabulary
-from pyseq.train import AdamW, Cosine, FlatParameters, Optimizer, Warmup
+from pyseq.train import AdamW, FlatParameters, Optimizer
 
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 WARMUP_STEPS = 100
@@ -28,29 +27,17 @@ class SequencePairsConfig(RecipeConfig):
     """Options of recipes of pairs."""
 
     max_tokens: int = option(0, "Positions of a batch at most, padding included; 0: no limit.")
-    cell: str = option("lstm", "rnn, gru or lstm.")
-    embedding_size: int = option(64, "Size of the vectors of source and target tokens.")
-    encoder_size: int = option(128, "Units of each direction of the encoder.")
-    encoder_layers: int = option(1, "Layers of the encoder.")
-    decoder_size: int = option(256, "Units of the decoder.")
-    decoder_layers: int = option(1, "Layers of the decoder.")
-    attention_size: int = option(96, "Units of the network of additive scores.")
-    attentional_size: int = option(0, "Size of the vector that gives the logits; 0: that of the decoder.")
-    tied: bool = option(False, "Whether the projection to logits is the target embedding.")
-    score: str = option("additive", "Score of the attention: additive, dot or general.")
-    feed: str = option("none", "What enters the decoder's recurrence: none, context or attentional.")
     dropout: float = option(0.2, "Share of values left out while training.")
     label_smoothing: float = option(0.05, "Share of every label that is spread over the others.")
     beam_size: int = option(4, "Hypotheses kept when an exported model is evaluated.")
 
 
 class SequencePairs(Recipe):
-    """Pairs of sequences; subclasses read them in `prepare`, which ends with `use`."""
+    """Pairs of sequences; subclasses read them in `prepare`, which ends with `use`, and make the model."""
 
     Config = SequencePairsConfig
 
     config: SequencePairsConfig
-    module: AttentionEncoderDecoder
 
     def use(self, source: Vocabulary, target: Vocabulary, training: list[Pair], held_out: list[Pair]) -> None:
         """Make batches and the model.
@@ -74,25 +61,16 @@ class SequencePairs(Recipe):
             )
         )
         self.longest = max(len(pair.target) for pair in training)
-        self.module = AttentionEncoderDecoder(
-            AttentionOptions(
-                len(source),
-                len(target),
-                source_embedding=config.embedding_size,
-                target_embedding=config.embedding_size,
-                encoder_size=config.encoder_size,
-                decoder_size=config.decoder_size,
-                attention_size=config.attention_size,
-                cell=config.cell,
-                encoder_layers=config.encoder_layers,
-                decoder_layers=config.decoder_layers,
-                score=config.score,
-                feed=config.feed,
-                dropout=config.dropout,
-                attentional_size=config.attentional_size,
-                tied=config.tied,
-            )
-        )
+        self.module = self.new_model(len(source), len(target))
+
+    def new_model(self, sources: int, targets: int) -> Any:
+        """The model for vocabularies of these sizes: an encoder-decoder with `encode`, `step` and `forward`."""
+        raise NotImplementedError
+
+    @property
+    def shown_attention(self) -> dict[str, Any]:
+        """The module of the model whose attention is shown, and the head of it; −1: their mean."""
+        raise NotImplementedError
 
     def collate(self, pairs: Sequence[Pair]) -> PairBatch:
         """A batch of pairs."""
@@ -103,14 +81,13 @@ class SequencePairs(Recipe):
         return self._losses(batch, self.config.label_smoothing), batch.num_outputs
 
     def _losses(self, batch: PairBatch, label_smoothing: float = 0.0) -> Tensor:
-        logits: Tensor = self.module(Tensor(batch.tokens), Tensor(batch.lengths), Tensor(batch.inputs))
+        logits = self.module(Tensor(batch.tokens), Tensor(batch.lengths), Tensor(batch.inputs))
         losses: Tensor = ops.cross_entropy(logits, Tensor(batch.outputs), label_smoothing=label_smoothing)
         return losses
 
     def optimizer(self) -> Optimizer:
         """AdamW, warmed up, with a cosine down to nothing at the last planned step."""
-        steps = self.planned_steps() or DEFAULT_STEPS
-        schedule = Warmup(Cosine(self.config.learning_rate, steps), WARMUP_STEPS)
+        schedule = self.warm_cosine(WARMUP_STEPS, DEFAULT_STEPS)
         return AdamW(FlatParameters(self.module), schedule, weight_decay=self.config.weight_decay)
 
     def evaluate(self) -> dict[str, float]:
@@ -134,7 +111,7 @@ class SequencePairs(Recipe):
             "start": self.target.id(START),
             "end": self.target.id(END),
             "max_length": self.longest + self.longest // 2,
-            "attention": {"path": self.module.attention.attention.path, "head": 0},
+            "attention": self.shown_attention,
             **self.origin(),
         }
         examples = {"encode": {"tokens": tokens, "lengths": lengths}, "step": {"tokens": np.zeros((2, 1), np.int64)}}

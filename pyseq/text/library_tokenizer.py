@@ -73,6 +73,15 @@ class SubwordTokenizer:
         return " ".join(self.tokens[id] for id in ids)
 
 
+def describe_tokenizer(tokenizer: Any) -> dict[str, Any]:
+    """A tokenizer of the library `tokenizers` as a program's task describes it; it neither pads nor cuts."""
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    text = json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=False)  # without layout
+    packed = base64.b64encode(zlib.compress(text.encode())).decode()  # small and quick to read past
+    return {"kind": "tokenizers", "zlib": packed}
+
+
 class _Tokenizers:
     """The library `tokenizers`."""
 

@@ -60,7 +60,7 @@ def train_subwords(
         raise _core.ArgumentError(f"train_subwords: method is {method!r}, expected 'bpe' or 'unigram'")
     if size <= len(specials):
         raise _core.ArgumentError(f"train_subwords: size is {size}, expected above {len(specials)} (special tokens)")
-    tokenizers = _library("tokenizers")
+    tokenizers = tokenizer_library("tokenizers")
     models, trainers = tokenizers.models, tokenizers.trainers
     common: dict[str, Any] = {"vocab_size": size, "special_tokens": list(specials), "show_progress": False}
     if method == "bpe":
@@ -130,7 +130,7 @@ def build_words(
 
 def pre_tokenizer(splits_punctuation: bool) -> Any:
     """What `Vocabulary.split` does, as a pre-tokenizer of `tokenizers`."""
-    tokenizers = _library("tokenizers")
+    tokenizers = tokenizer_library("tokenizers")
     parts = tokenizers.pre_tokenizers
     steps = [
         parts.Split(tokenizers.Regex(f"[{SPACES}]+"), "removed"),
@@ -158,7 +158,7 @@ def read_sentencepiece(file: str | os.PathLike[str]) -> Vocabulary:
             bytes.
         FormatError: not a model file.
     """
-    library = _library("sentencepiece")
+    library = tokenizer_library("sentencepiece")
     try:
         model = library.SentencePieceProcessor(model_file=os.fspath(file))
     except (RuntimeError, OSError) as error:
@@ -178,7 +178,8 @@ def _has_merge_scores(scores: Sequence[float]) -> bool:
     return len(scores) > 1 and all(score == -index for index, score in enumerate(scores))
 
 
-def _library(name: str) -> Any:
+def tokenizer_library(name: str) -> Any:
+    """A library for pieces of words, imported where it is used."""
     try:
         return importlib.import_module(name)
     except ImportError:

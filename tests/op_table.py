@@ -17,6 +17,7 @@ import op_rows_recurrent
 import op_rows_reduction
 import op_rows_regularization
 import op_rows_selection
+import op_rows_spectrum
 import reference
 from op_cases import Inputs, OpCase, OpError, OpRow, Rng, as_float64, cut, normal, replaced, weight
 
@@ -126,5 +127,6 @@ ROWS: dict[str, OpRow] = {
         *op_rows_reduction.ROWS,
         *op_rows_regularization.ROWS,
         *op_rows_selection.ROWS,
+        *op_rows_spectrum.ROWS,
     ]
 }

@@ -13,6 +13,7 @@
 #include "kernels/pointwise/args.h"
 #include "kernels/recurrent/args.h"
 #include "kernels/rowwise/args.h"
+#include "kernels/spectrum/args.h"
 
 namespace pyseq {
 
@@ -25,7 +26,8 @@ struct KernelTable : AdditiveKernels,
                      OptimizerKernels,
                      PointwiseKernels,
                      RecurrentKernels,
-                     RowwiseKernels {
+                     RowwiseKernels,
+                     SpectrumKernels {
   const char* isa;
 };
 

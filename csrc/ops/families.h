@@ -31,6 +31,7 @@ void add_recurrent_ops(std::vector<OpDef>& ops);
 void add_rotary_ops(std::vector<OpDef>& ops);
 void add_reduction_ops(std::vector<OpDef>& ops);
 void add_softmax_ops(std::vector<OpDef>& ops);
+void add_spectrum_ops(std::vector<OpDef>& ops);
 void add_structure_ops(std::vector<OpDef>& ops);
 void add_top_k_ops(std::vector<OpDef>& ops);
 

@@ -38,6 +38,7 @@ std::vector<OpDef> build_registry() {
   add_rotary_ops(ops);
   add_reduction_ops(ops);
   add_softmax_ops(ops);
+  add_spectrum_ops(ops);
   add_structure_ops(ops);
   add_axes_ops(ops);
   add_top_k_ops(ops);

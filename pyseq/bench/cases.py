@@ -124,6 +124,15 @@ def attention(heads: int, queries: int, keys: int, width: int, *, causal: bool =
     return BenchCase("attention", label, make, {"num_heads": heads, "causal": causal})
 
 
+def stft(batch: int, frames: int, size: int, hop: int) -> BenchCase:
+    """Power spectra of sounds, as the front end of a model computes them."""
+
+    def make(rng: Rng) -> Inputs:
+        return {"x": normal(rng, batch, (frames - 1) * hop + size), "window": np.hanning(size).astype(np.float32)}
+
+    return BenchCase("stft", f"{batch}x{frames}x{size}", make, {"hop": hop, "output": "power"})
+
+
 def additive_attention(batch: int, queries: int, keys: int, width: int) -> BenchCase:
     """One query per target step, over every source."""
 
@@ -401,6 +410,7 @@ CASES: list[BenchCase] = [
     ),
     *(recurrent_step(kind, 1, 512) for kind in GATES),
     *(recurrent_step(kind, 1, 512, dtype) for kind in ("gru", "lstm") for dtype in ("bfloat16", "int8")),
+    *(stft(*size) for size in ((1, 1, 512, 160), (1, 3000, 400, 160), (1, 3000, 512, 160))),
     *GRADIENTS,
 ]
 

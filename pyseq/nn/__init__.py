@@ -66,6 +66,7 @@ from pyseq.nn.normalization import LayerNorm, RMSNorm
 from pyseq.nn.pooling import MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d
 from pyseq.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions, alibi_slopes
 from pyseq.nn.recurrent import GRU, LSTM, RNN
+from pyseq.nn.sound_features import SoundFeatures
 from pyseq.nn.transformer import (
     FeedForward,
     GatedFeedForward,
@@ -119,6 +120,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SinusoidalPositions",
+    "SoundFeatures",
     "Tanh",
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",

@@ -22,6 +22,7 @@ from pyseq.ops.recurrent_steps import coupled_lstm_step, gru_step, lstm_step, rn
 from pyseq.ops.reduction import argmax, max, mean, sum, top_k
 from pyseq.ops.regularization import dropout
 from pyseq.ops.selection import concat, gather_rows, merge_axes, slice, split_axis
+from pyseq.ops.spectrum import stft
 
 __all__ = [
     "add",
@@ -91,6 +92,7 @@ __all__ = [
     "softplus",
     "split_axis",
     "sqrt",
+    "stft",
     "subtract",
     "sum",
     "tanh",

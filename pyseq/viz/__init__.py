@@ -8,6 +8,7 @@ from pyseq.viz.beam_trace_page import beam_trace_page
 from pyseq.viz.captions import CaptionMap, caption_page, caption_plot
 from pyseq.viz.gradient_flow import compare_cells, gradient_norms, plot_gradient_flow
 from pyseq.viz.learning_curves import learning_curves, read_curves
+from pyseq.viz.spectrogram import spectrogram, spectrogram_plot
 
 __all__ = [
     "AttentionMap",
@@ -25,4 +26,6 @@ __all__ = [
     "learning_curves",
     "plot_gradient_flow",
     "read_curves",
+    "spectrogram",
+    "spectrogram_plot",
 ]

@@ -238,7 +238,7 @@ def test_translate_rnn_learns_a_few_phrases(tmp_path: Path, level: str) -> None:
     source = write_translations(tmp_path)
     sizes: dict[str, Any] = {"embedding_size": 24, "encoder_size": 24, "decoder_size": 48}
     options: dict[str, Any] = {"level": level, "vocabulary_size": 120, "max_tokens": 300, "learning_rate": 1e-2}
-    config = TranslateRnnConfig(epochs=None, max_steps=100, dropout=0.0, **options, **sizes)
+    config = TranslateRnnConfig(epochs=None, max_steps=200, dropout=0.0, **options, **sizes)
     recipe = TranslateRnn(config)
     _, translator = run(recipe, tmp_path / "run", source)
     assert isinstance(translator, Translator)

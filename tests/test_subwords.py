@@ -74,6 +74,22 @@ def test_pieces_are_those_of_tokenizers(trained: Vocabulary) -> None:
     check()
 
 
+def test_training_gives_the_same_vocabulary_every_time(trained: Vocabulary) -> None:
+    method: Any = "bpe" if "merges" in trained.to_dict() else "unigram"
+    specials = ("<unk>", "<s>", "</s>")
+    assert train_subwords(TEXTS, 260, method, specials, bool(trained.to_dict().get("splits_punctuation"))) == trained
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_without_texts_there_are_special_tokens_alone(method: Any) -> None:
+    assert train_subwords(["", " "], 10, method, ("<unk>", "</s>")).tokens == ("<unk>", "</s>")
+
+
+def test_a_table_of_pieces_has_room_for_all_characters() -> None:
+    with pytest.raises(pyseq.ArgumentError, match=r"train_subwords: size 9 does not suit the texts: .*9"):
+        train_subwords(["the rain it raineth every day"], 9, "unigram")
+
+
 def test_known_texts_come_back(trained: Vocabulary) -> None:
     for text in TEXTS:
         assert trained.decode(trained.encode(text)) == text

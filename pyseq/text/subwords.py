@@ -1,8 +1,10 @@
-"""Subword vocabularies: trained by `tokenizers`, read from SentencePiece; encoding needs neither."""
+"""Subword vocabularies: trained by `tokenizers` and SentencePiece, read from the latter; encoding needs neither."""
 
 from __future__ import annotations
 
 import importlib
+import io
+import itertools
 import json
 import math
 import os
@@ -19,6 +21,24 @@ Method = Literal["bpe", "unigram"]
 PUNCTUATION = '!"#$%&()*+,./:;<=>?@[\\]^_`{|}~¡¿«»‹›…–—“”„、。，！？：；（）「」'
 # What str.split() splits at.
 SPACES = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
+UNIT_END = "\x1f"  # no piece goes across; str.split() takes it for a space, so units have none
+# How SentencePiece is to train: on texts as they are, one thread (sums in one order), all characters covered.
+PIECES: dict[str, Any] = {
+    "model_type": "unigram",
+    "normalization_rule_name": "identity",
+    "add_dummy_prefix": False,
+    "remove_extra_whitespaces": False,
+    "character_coverage": 1.0,
+    "max_sentence_length": 1 << 30,  # bytes; longer ones would be left out
+    "hard_vocab_limit": False,
+    "num_threads": 1,
+    "unk_id": 0,
+    "bos_id": -1,
+    "eos_id": -1,
+    "pad_id": -1,
+    "minloglevel": 2,
+}
 
 
 def train_subwords(
@@ -41,8 +61,8 @@ def train_subwords(
         A vocabulary with unit "subword". It is saved in program files, and encodes without any other package.
 
     Raises:
-        ArgumentError: another method, or no room for the special tokens. UnsupportedError: `tokenizers` is not
-            installed.
+        ArgumentError: another method, or no room for the special tokens (with "unigram": and all characters).
+            UnsupportedError: `tokenizers` ("bpe") or `sentencepiece` ("unigram") is not installed.
 
     Source:
         Sennrich et al., "Neural machine translation of rare words with subword units" (2016); Kudo, "Subword
@@ -60,32 +80,57 @@ def train_subwords(
         raise _core.ArgumentError(f"train_subwords: method is {method!r}, expected 'bpe' or 'unigram'")
     if size <= len(specials):
         raise _core.ArgumentError(f"train_subwords: size is {size}, expected above {len(specials)} (special tokens)")
+    train = _train_merges if method == "bpe" else _train_pieces
+    return train(texts, size, list(specials), splits_punctuation)
+
+
+def _train_merges(texts: Iterable[str], size: int, specials: list[str], splits_punctuation: bool) -> Vocabulary:
     tokenizers = tokenizer_library("tokenizers")
-    models, trainers = tokenizers.models, tokenizers.trainers
-    common: dict[str, Any] = {"vocab_size": size, "special_tokens": list(specials), "show_progress": False}
-    if method == "bpe":
-        tokenizer = tokenizers.Tokenizer(models.BPE())
-        trainer = trainers.BpeTrainer(**common)
-    else:
-        tokenizer = tokenizers.Tokenizer(models.Unigram())
-        trainer = trainers.UnigramTrainer(**common, unk_token=UNKNOWN if UNKNOWN in specials else None)
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizer(splits_punctuation)
+    trainer = tokenizers.trainers.BpeTrainer(vocab_size=size, special_tokens=specials, show_progress=False)
     tokenizer.train_from_iterator(iter(texts), trainer)
     model = json.loads(tokenizer.to_str())["model"]
-    unknown = list(specials).index(UNKNOWN) if UNKNOWN in specials else None
-    if method == "unigram":
-        pieces = [(piece, -math.inf if piece in specials else score) for piece, score in model["vocab"]]
-        return Vocabulary(
-            [piece for piece, _ in pieces],
-            "subword",
-            unknown,
-            scores=[score for _, score in pieces],
-            splits_punctuation=splits_punctuation,
-        )
     ids: dict[str, int] = model["vocab"]
     merges = [(ids[left], ids[right]) for left, right in model["merges"]]
     tokens = sorted(ids, key=ids.__getitem__)
-    return Vocabulary(tokens, "subword", unknown, merges=merges, splits_punctuation=splits_punctuation)
+    return Vocabulary(tokens, "subword", _unknown_id(specials), merges=merges, splits_punctuation=splits_punctuation)
+
+
+def _train_pieces(texts: Iterable[str], size: int, specials: list[str], splits_punctuation: bool) -> Vocabulary:
+    """SentencePiece gives the same pieces in every run; the unigram trainer of `tokenizers` does not."""
+    library = tokenizer_library("sentencepiece")
+    splitter = Vocabulary((), "subword", splits_punctuation=splits_punctuation)
+    pieces: list[tuple[str, float]] = []
+    sentences = filter(None, (UNIT_END.join(splitter.split(line)) for line in texts))
+    first = next(sentences, None)
+    if first is not None:
+        written = io.BytesIO()
+        try:
+            library.SentencePieceTrainer.train(
+                sentence_iterator=itertools.chain([first], sentences),
+                model_writer=written,
+                vocab_size=size - len(specials) + 1,  # and its own token for the unknown
+                pretokenization_delimiter=UNIT_END,
+                **PIECES,
+            )
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise _core.ArgumentError(f"train_subwords: size {size} does not suit the texts: {reason}") from None
+        model = library.SentencePieceProcessor(model_proto=written.getvalue())
+        found = [(model.id_to_piece(id), model.get_score(id)) for id in range(1, model.get_piece_size())]
+        pieces = [(piece, score) for piece, score in found if piece not in specials]
+    return Vocabulary(
+        [*specials, *(piece for piece, _ in pieces)],
+        "subword",
+        _unknown_id(specials),
+        scores=[-math.inf] * len(specials) + [score for _, score in pieces],
+        splits_punctuation=splits_punctuation,
+    )
+
+
+def _unknown_id(specials: list[str]) -> int | None:
+    return specials.index(UNKNOWN) if UNKNOWN in specials else None
 
 
 def build_words(

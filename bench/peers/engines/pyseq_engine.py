@@ -40,9 +40,10 @@ def program(module: Any, examples: dict[str, Array], precision: str) -> Any:
 
 
 def loaded(folder: Path, precision: str) -> Any:
-    """The object for a checkpoint's task, from a program file that is made once beside it."""
-    file = folder / f"pyseq-{_core.__version__}-{precision}.safetensors"
-    if not file.is_file():
+    """The object for a checkpoint's task, from a program file beside it that is made anew when the package changes."""
+    file = folder / f"pyseq-{precision}.safetensors"
+    package = max(source.stat().st_mtime for source in Path(pyseq.__file__).parent.rglob("*.py"))
+    if not file.is_file() or file.stat().st_mtime < package:
         from pyseq.quantization import quantize
 
         quantize(pyseq.load(folder).program, precision, file)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pyseq import _core
-from pyseq.hub import FAMILIES
+from pyseq.hub import FAMILIES, silero
 from pyseq.program import Program
 from pyseq.tasks import (
     Captioner,
@@ -15,11 +15,15 @@ from pyseq.tasks import (
     Encoder,
     FillMask,
     Generator,
+    SoundClassifier,
+    SpeechRecognizer,
     Tagger,
     TokenizedClassifier,
     TokenizedGenerator,
     TokenizedTranslator,
     Translator,
+    TriggerDetector,
+    VoiceActivity,
 )
 
 ASSETS = Path(__file__).parent / "assets"
@@ -32,6 +36,10 @@ TASKS: dict[str, Any] = {
     "encoder": Encoder,
     "tagger": Tagger,
     "fill_mask": FillMask,
+    "sound_classifier": SoundClassifier,
+    "speech_recognizer": SpeechRecognizer,
+    "trigger_detector": TriggerDetector,
+    "voice_activity": VoiceActivity,
 }
 # Those of them that read texts through a subword tokenizer when the task has one.
 TOKENIZED: dict[str, Any] = {
@@ -90,7 +98,7 @@ def _open(location: Path, mmap: bool, dtype: str | None, cache_dtype: str | None
             f"{location}: no such file or folder, and not a model of the package ({shipped}). pyseq does not download: "
             f"for a model of a hub put its files ({HUB_FILES}) into a folder of this name"
         )
-    if location.is_file() and location.suffix == ".safetensors":
+    if location.is_file() and location.suffix == ".safetensors" and not silero.recognises(location):
         return Program.load(location, mmap=mmap, dtype=dtype, cache_dtype=cache_dtype)
     for family in FAMILIES:
         if family.recognises(location):

@@ -16,6 +16,7 @@ MODULES = {  # by the name that engines have here; distributions are named like 
     "openvino": "openvino",
     "ctranslate2": "ctranslate2",
     "numpy": "numpy",
+    "librosa": "librosa",
     "pyseq": "pyseq",
 }
 FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")

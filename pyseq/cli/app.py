@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 
 import pyseq
-from pyseq.cli import analyze, bench, convert, data, demo, inspect, profile, quantize, run, score, text, train
+from pyseq.cli import (
+    analyze,
+    bench,
+    convert,
+    data,
+    demo,
+    inspect,
+    listen,
+    profile,
+    quantize,
+    run,
+    score,
+    text,
+    train,
+    transcribe,
+)
 
 app = typer.Typer(
     name="pyseq",
@@ -20,6 +35,8 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("demo")(demo.demo)
+app.command("transcribe")(transcribe.transcribe)
+app.command("listen")(listen.listen)
 app.command("train", context_settings=train.FREE_ARGUMENTS)(train.train)
 app.command("eval")(train.evaluate)
 app.command("score")(score.score)

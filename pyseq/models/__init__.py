@@ -1,5 +1,6 @@
 """Architectures composed from `pyseq.nn`."""
 
+from pyseq.models.acoustic import AcousticModel, AcousticOptions
 from pyseq.models.attention import AttentionEncoderDecoder, AttentionOptions
 from pyseq.models.bert import (
     Bert,
@@ -19,8 +20,12 @@ from pyseq.models.language_model import LanguageModelOptions, RecurrentLanguageM
 from pyseq.models.recurrent import RecurrentEncoderDecoder
 from pyseq.models.source_attention import SourceAttention
 from pyseq.models.transformer import Transformer, TransformerOptions
+from pyseq.models.trigger import TriggerModel, TriggerOptions
+from pyseq.models.voice_activity import VoiceActivityModel, VoiceActivityOptions
 
 __all__ = [
+    "AcousticModel",
+    "AcousticOptions",
     "AttentionEncoderDecoder",
     "AttentionOptions",
     "Bert",
@@ -44,5 +49,9 @@ __all__ = [
     "SourceAttention",
     "Transformer",
     "TransformerOptions",
+    "TriggerModel",
+    "TriggerOptions",
+    "VoiceActivityModel",
+    "VoiceActivityOptions",
     "doubly_stochastic_penalty",
 ]

@@ -79,7 +79,7 @@ def gather_rows(x: OperandT, rows: OperandT) -> OperandT:
     return result
 
 
-def split_axis(x: OperandT, axis: int, size: int) -> OperandT:
+def split_axis(x: OperandT, axis: int, size: Size) -> OperandT:
     """One axis as two: [..., n, ...] becomes [..., n / size, size, ...].
 
     Args:

@@ -25,6 +25,8 @@ _NOT_RECIPES = {
     "running",
     "labelling",
     "sequence_pairs",
+    "spoken_digits",
+    "transcription",
     "recurrent_pairs",
     "translation",
 }

@@ -5,9 +5,14 @@ from pyseq.tasks.classifier import Classification, Classifier
 from pyseq.tasks.encoder import Encoder
 from pyseq.tasks.fill_mask import Filling, FillMask
 from pyseq.tasks.generator import Generator, TextScore
+from pyseq.tasks.sound_classifier import SoundClassifier
+from pyseq.tasks.speech_recognizer import SpeechRecognizer
 from pyseq.tasks.tagger import Span, Tag, Tagger
 from pyseq.tasks.tokenized import TokenizedClassifier, TokenizedGenerator, TokenizedTranslator
+from pyseq.tasks.transcripts import Transcript, Word
 from pyseq.tasks.translator import Hypothesis, Translator
+from pyseq.tasks.trigger_detector import Trigger, TriggerDetector
+from pyseq.tasks.voice_activity import Segment, SegmentOptions, VoiceActivity
 
 __all__ = [
     "Captioner",
@@ -18,12 +23,21 @@ __all__ = [
     "Filling",
     "Generator",
     "Hypothesis",
+    "Segment",
+    "SegmentOptions",
+    "SoundClassifier",
     "Span",
+    "SpeechRecognizer",
     "Tag",
     "Tagger",
     "TextScore",
     "TokenizedClassifier",
     "TokenizedGenerator",
     "TokenizedTranslator",
+    "Transcript",
     "Translator",
+    "Trigger",
+    "TriggerDetector",
+    "VoiceActivity",
+    "Word",
 ]

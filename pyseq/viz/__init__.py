@@ -8,11 +8,14 @@ from pyseq.viz.beam_trace_page import beam_trace_page
 from pyseq.viz.captions import CaptionMap, caption_page, caption_plot
 from pyseq.viz.gradient_flow import compare_cells, gradient_norms, plot_gradient_flow
 from pyseq.viz.learning_curves import learning_curves, read_curves
+from pyseq.viz.sound_pages import SpeechMap, TriggerMap, speech_page, trigger_page
 from pyseq.viz.spectrogram import spectrogram, spectrogram_plot
 
 __all__ = [
     "AttentionMap",
     "CaptionMap",
+    "SpeechMap",
+    "TriggerMap",
     "attention_page",
     "attention_plot",
     "attention_text",
@@ -28,4 +31,6 @@ __all__ = [
     "read_curves",
     "spectrogram",
     "spectrogram_plot",
+    "speech_page",
+    "trigger_page",
 ]

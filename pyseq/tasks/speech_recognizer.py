@@ -1,0 +1,129 @@
+"""SpeechRecognizer: speech as text, with the times of its words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyseq import _core
+from pyseq.program import Program
+from pyseq.tasks.sounds import SoundLike, batches, field, samples_of
+from pyseq.tasks.transcripts import Transcript, words_of
+
+Array = NDArray[Any]
+
+
+def collapsed(best: Array, blank: int) -> tuple[list[int], list[tuple[int, int]]]:
+    """Labels of frames without repetitions and blanks, and for each its first and last frame.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq.tasks.speech_recognizer import collapsed
+        >>> collapsed(np.array([0, 3, 3, 0, 3, 5]), blank=0)
+        ([3, 3, 5], [(1, 2), (4, 4), (5, 5)])
+    """
+    if len(best) == 0:
+        return [], []
+    begins = np.flatnonzero(np.diff(best, prepend=best[0] - 1))
+    ends = np.append(begins[1:], len(best)) - 1
+    kept = [(int(best[begin]), (int(begin), int(end))) for begin, end in zip(begins, ends, strict=True)]
+    return [id for id, _ in kept if id != blank], [span for id, span in kept if id != blank]
+
+
+class SpeechRecognizer:
+    """Writes down what is said, with a program whose task is "speech_recognizer". Made by `pyseq.load`.
+
+    The program gives logits of tokens for every frame (CTC). It takes samples, its front end being part of it, or
+    features that others have computed (`takes_samples` says which; the task in the file describes them). Usable from
+    many threads at once. The result for a sound does not depend on the sounds beside it.
+
+    Args:
+        program: the program.
+
+    Raises:
+        FormatError: the program has another task.
+    """
+
+    def __init__(self, program: Program) -> None:
+        task = program.task
+        if task.get("kind") != "speech_recognizer":
+            raise _core.FormatError(f"speech_recognizer: the program's task is {task.get('kind')!r}")
+        self.program = program
+        self.vocabulary = program.vocabulary(field(task, "vocabulary", str))
+        self.blank: int = field(task, "blank", int)
+        self.frame_seconds = float(field(task, "frame_seconds", (int, float)))
+        signal = field(task, "input", dict)
+        self.takes_samples = "samples" in signal
+        self._signal: dict[str, Any] = signal.get("samples") or signal.get("features") or {}
+        self._separator: str | None = task.get("word_separator", None if self.vocabulary.unit == "word" else " ")
+
+    @property
+    def rate(self) -> int | None:
+        """Samples per second that the model takes; None for models that take features."""
+        return int(self._signal["rate"]) if self.takes_samples else None
+
+    def transcribe(self, sound: SoundLike) -> Transcript:
+        """What is said in one sound; see `transcribe_batch`."""
+        return self.transcribe_batch([sound])[0]
+
+    def transcribe_batch(self, sounds: Sequence[SoundLike]) -> list[Transcript]:
+        """What is said: of every frame the likeliest token, without repetitions and blanks.
+
+        Args:
+            sounds: files, `audio.Sound`s, or samples [time] at the model's `rate`; for models that take features,
+                arrays [frames, features].
+
+        Returns:
+            transcripts, whose words have times and confidences.
+
+        Raises:
+            ShapeError: samples that are not [time], or features of another width. FormatError: not a sound file.
+        """
+        return [self._transcript(log_probs) for log_probs in self.log_probs_batch(sounds)]
+
+    def log_probs(self, sound: SoundLike) -> Array:
+        """Logarithms of the probabilities of all tokens, [frames, tokens], for decoders; see `transcribe_batch`."""
+        return self.log_probs_batch([sound])[0]
+
+    def log_probs_batch(self, sounds: Sequence[SoundLike]) -> list[Array]:
+        """The same of several sounds."""
+        signals = [self._signal_of(sound) for sound in sounds]
+        found: list[Any] = [None] * len(signals)
+        for places, inputs in batches(signals):
+            outputs = self.program.run("recognize", **inputs)
+            for row, place in enumerate(places):
+                logits = outputs["logits"][row, : int(outputs["lengths"][row])]
+                shifted = logits - logits.max(-1, keepdims=True)
+                found[place] = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+        return found
+
+    def _signal_of(self, sound: SoundLike) -> Array:
+        if self.takes_samples:
+            signal = self._signal
+            return samples_of(sound, signal["rate"], signal.get("loudness", 0.0), bool(signal.get("normalize")))
+        if not isinstance(sound, np.ndarray) or sound.ndim != 2 or sound.shape[1] != self._signal.get("width"):
+            got = list(sound.shape) if isinstance(sound, np.ndarray) else type(sound).__name__
+            about = f" ({self._signal['about']})" if "about" in self._signal else ""
+            raise _core.ShapeError(
+                f"transcribe: got {got}, expected features [frames, {self._signal.get('width')}]{about}: this model "
+                "does not take samples"
+            )
+        return np.ascontiguousarray(sound, np.float32)
+
+    def _transcript(self, log_probs: Array) -> Transcript:
+        ids, spans = collapsed(log_probs.argmax(-1), self.blank)
+        seconds, tokens = self.frame_seconds, []
+        for id, (first, last) in zip(ids, spans, strict=True):
+            probability = float(np.exp(log_probs[first : last + 1, id].max()))
+            text = self.vocabulary.decode([id])
+            tokens.append((text, first * seconds, (last + 1) * seconds, probability))
+        words = words_of(tokens, self._separator)
+        return Transcript(" ".join(word.text for word in words), words)
+
+    def save(self, file: str | PathLike[str]) -> None:
+        """Write the program file."""
+        self.program.save(file)

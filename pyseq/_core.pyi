@@ -5,9 +5,10 @@ The C++ core of pyseq.
 from __future__ import annotations
 import collections.abc
 import numpy
+import numpy.typing
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'TranslationOptions', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'CtcAlignment', 'CtcDecoder', 'CtcHypothesis', 'CtcOptions', 'CtcSpan', 'CtcStream', 'CtcVocabulary', 'CtcWord', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'NgramModel', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'TranslationOptions', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'ctc_align', 'ctc_collapse', 'ctc_greedy', 'ctc_segments', 'ctc_words', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -1030,6 +1031,264 @@ class Captioner:
         """
         Height, width and channels of a picture.
         """
+class CtcAlignment:
+    """
+    The labels of a path and the frames in which it shows them.
+    """
+    def __len__(self) -> int:
+        ...
+    @property
+    def confidence(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        [labels] float64, the geometric mean of the label's probability over its frames.
+        """
+    @property
+    def end(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        [labels] int64, the frame behind the last of each.
+        """
+    @property
+    def log_prob(self) -> float:
+        """
+        The log-probability of the path, blanks included.
+        """
+    @property
+    def log_probs(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        [labels] float64, the log-probability of the label over its frames.
+        """
+    @property
+    def start(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        [labels] int64, the first frame of each.
+        """
+    @property
+    def tokens(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        [labels] int64, the labels.
+        """
+class CtcSpan:
+    """
+    A word, or words up to a pause.
+    """
+    @property
+    def confidence(self) -> float:
+        """
+        The geometric mean over all frames of its labels.
+        """
+    @property
+    def end(self) -> int:
+        """
+        The frame behind its last one.
+        """
+    @property
+    def first(self) -> int:
+        """
+        Its first label.
+        """
+    @property
+    def last(self) -> int:
+        """
+        The label behind its last one.
+        """
+    @property
+    def start(self) -> int:
+        """
+        Its first frame.
+        """
+class NgramModel:
+    """
+    See pyseq.ctc.NgramModel.
+    """
+    @staticmethod
+    def load(file: os.PathLike[str] | str | bytes) -> NgramModel:
+        """
+        An ARPA file, or the binary form, which is mapped.
+        """
+    def __contains__(self, arg0: str) -> bool:
+        ...
+    def __len__(self) -> int:
+        ...
+    def save(self, file: os.PathLike[str] | str | bytes) -> None:
+        """
+        Writes the binary form.
+        """
+    def score(self, words: collections.abc.Sequence[str], begin: bool, end: bool) -> list[tuple[float, int, bool]]:
+        """
+        log10 probability, words of the n-gram that was found, and whether the word is known, for each word.
+        """
+    def word(self, number: typing.SupportsInt | typing.SupportsIndex) -> str:
+        """
+        The word of a number.
+        """
+    @property
+    def counts(self) -> list[int]:
+        """
+        N-grams of each order.
+        """
+    @property
+    def order(self) -> int:
+        """
+        Words of the longest n-grams.
+        """
+class CtcVocabulary:
+    """
+    The classes of a CTC model.
+    """
+    def __init__(self, texts: collections.abc.Sequence[str], blank: typing.SupportsInt | typing.SupportsIndex, separator: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def spell(self, text: str) -> list[int] | None:
+        """
+        The classes of a text, or None.
+        """
+class CtcOptions:
+    """
+    Options of a prefix beam search; see pyseq.ctc.Decoder.
+    """
+    sentence_begin: bool
+    sentence_end: bool
+    def __init__(self) -> None:
+        ...
+    @property
+    def alpha(self) -> float:
+        ...
+    @alpha.setter
+    def alpha(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def beam_size(self) -> int:
+        ...
+    @beam_size.setter
+    def beam_size(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def beam_threshold(self) -> float:
+        ...
+    @beam_threshold.setter
+    def beam_threshold(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def beta(self) -> float:
+        ...
+    @beta.setter
+    def beta(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def blank_penalty(self) -> float:
+        ...
+    @blank_penalty.setter
+    def blank_penalty(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def min_token_log_prob(self) -> float:
+        ...
+    @min_token_log_prob.setter
+    def min_token_log_prob(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def n_best(self) -> int:
+        ...
+    @n_best.setter
+    def n_best(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def tokens_per_frame(self) -> int:
+        ...
+    @tokens_per_frame.setter
+    def tokens_per_frame(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def unknown_score(self) -> float:
+        ...
+    @unknown_score.setter
+    def unknown_score(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+class CtcWord(CtcSpan):
+    """
+    A word of a hypothesis.
+    """
+    @property
+    def text(self) -> str:
+        """
+        Its text.
+        """
+class CtcHypothesis:
+    """
+    One result of a prefix beam search.
+    """
+    @property
+    def alignment(self) -> CtcAlignment:
+        """
+        Its tokens with their frames on the likeliest path; log_prob without blanks.
+        """
+    @property
+    def complete(self) -> bool:
+        """
+        False: it ends inside a word of the lexicon.
+        """
+    @property
+    def language_log_prob(self) -> float:
+        """
+        ln p of the language model.
+        """
+    @property
+    def log_prob(self) -> float:
+        """
+        ln p(labels | frames), over all paths of the beam.
+        """
+    @property
+    def score(self) -> float:
+        """
+        What hypotheses are ranked by.
+        """
+    @property
+    def text(self) -> str:
+        """
+        Its words, with spaces between.
+        """
+    @property
+    def tokens(self) -> list[int]:
+        """
+        Its classes.
+        """
+    @property
+    def words(self) -> list[CtcWord]:
+        """
+        Its words with their times.
+        """
+class CtcStream:
+    """
+    A prefix beam search that takes frames as they come.
+    """
+    def feed(self, log_probs: typing.Any, deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> None:
+        """
+        Goes on with log_probs [time, classes].
+        """
+    def hypotheses(self, final: bool = True) -> list[CtcHypothesis]:
+        """
+        The best hypotheses so far; `final`: as if the utterance ended here.
+        """
+    def reset(self) -> None:
+        """
+        Starts another utterance.
+        """
+    @property
+    def frames(self) -> int:
+        """
+        Frames so far.
+        """
+class CtcDecoder:
+    """
+    Prefix beam search; see pyseq.ctc.Decoder.
+    """
+    def __init__(self, vocabulary: CtcVocabulary, options: CtcOptions, lexicon: collections.abc.Sequence[tuple[str, collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]]] = [], language_model: NgramModel | None = None, language_unit: str = 'word', hot_words: collections.abc.Sequence[tuple[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], typing.SupportsFloat | typing.SupportsIndex]] = []) -> None:
+        ...
+    def decode(self, log_probs: typing.Any, deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[CtcHypothesis]:
+        ...
+    def decode_batch(self, log_probs: typing.Any, lengths: typing.Any = None, deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[CtcHypothesis]]:
+        ...
+    def stream(self) -> CtcStream:
+        ...
 def active_isa() -> str:
     """
     The instruction-set tier in use.
@@ -1067,6 +1326,16 @@ def compiled_isas() -> list[str]:
     """
     Instruction-set tiers in this build, lowest first.
     """
+def ctc_align(log_probs: typing.Any, targets: typing.Any, lengths: typing.Any = None, target_lengths: typing.Any = None, blank: typing.SupportsInt | typing.SupportsIndex = 0, deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[CtcAlignment]:
+    ...
+def ctc_collapse(path: typing.Any, blank: typing.SupportsInt | typing.SupportsIndex = 0) -> numpy.typing.NDArray[numpy.int64]:
+    ...
+def ctc_greedy(log_probs: typing.Any, lengths: typing.Any = None, blank: typing.SupportsInt | typing.SupportsIndex = 0, deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[CtcAlignment]:
+    ...
+def ctc_segments(alignment: CtcAlignment, words: collections.abc.Sequence[CtcSpan], pause: typing.SupportsInt | typing.SupportsIndex) -> list[CtcSpan]:
+    ...
+def ctc_words(alignment: CtcAlignment, separator: typing.SupportsInt | typing.SupportsIndex) -> list[CtcSpan]:
+    ...
 def fill_zeros(x: numpy.ndarray) -> None:
     """
     Set x to zero.

@@ -60,6 +60,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "metrics": {"_core"},
     "analysis": {"_core"},
     "constraints": {"_core"},
+    "ctc": {"_core"},
     "train": {"_core", "random", "tensor", "autograd", "ops", "nn"},
     "recipes": {
         "_core",

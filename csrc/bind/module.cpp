@@ -22,4 +22,7 @@ PYBIND11_MODULE(_core, module) {
   pyseq::bind_translator(module);
   pyseq::bind_classifier(module);
   pyseq::bind_captioner(module);
+  pyseq::bind_ctc(module);
+  pyseq::bind_ngram(module);
+  pyseq::bind_ctc_decoder(module);
 }

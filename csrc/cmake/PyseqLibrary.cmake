@@ -19,7 +19,10 @@ target_link_libraries(pyseq_options INTERFACE Threads::Threads ${CMAKE_DL_LIBS})
 foreach(layer ${PYSEQ_LAYERS})
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/csrc/${layer}/*.cpp"
        "${CMAKE_CURRENT_SOURCE_DIR}/csrc/${layer}/passes/*.cpp"
-       "${CMAKE_CURRENT_SOURCE_DIR}/csrc/${layer}/constraints/*.cpp")
+       "${CMAKE_CURRENT_SOURCE_DIR}/csrc/${layer}/constraints/*.cpp"
+       "${CMAKE_CURRENT_SOURCE_DIR}/csrc/${layer}/ctc/*.cpp"
+       "${CMAKE_CURRENT_SOURCE_DIR}/csrc/${layer}/ngram/*.cpp")
+  list(FILTER sources EXCLUDE REGEX "/tier\\.cpp$") # PyseqTiers compiles these
   if(sources)
     add_library(pyseq_${layer} OBJECT ${sources})
     target_link_libraries(pyseq_${layer} PRIVATE pyseq_options nlohmann_json::nlohmann_json)

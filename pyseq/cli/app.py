@@ -12,6 +12,7 @@ from pyseq.cli import (
     analyze,
     bench,
     convert,
+    ctc,
     data,
     demo,
     inspect,
@@ -41,6 +42,7 @@ app.command("train", context_settings=train.FREE_ARGUMENTS)(train.train)
 app.command("eval")(train.evaluate)
 app.command("score")(score.score)
 app.add_typer(analyze.app, name="analyze")
+app.add_typer(ctc.app, name="ctc")
 app.add_typer(data.app, name="data")
 app.add_typer(text.app, name="text")
 app.command("inspect")(inspect.inspect)

@@ -9,6 +9,7 @@
 #include "../cpp/io/sample_program.h"
 #include "io/files.h"
 #include "io/json_reader.h"
+#include "ngram_target.h"
 
 using namespace pyseq;
 namespace fs = std::filesystem;
@@ -39,6 +40,15 @@ std::vector<std::string> programs() {
   return texts;
 }
 
+void write_ngram_seeds(const fs::path& folder) {
+  const std::string arpa = fuzz::kSampleArpa;
+  const std::vector<std::byte> binary = NgramModel::read(std::as_bytes(std::span(arpa)), nullptr, "sample")->to_bytes();
+  write_seed(folder / "fuzz_ngram", "sample.arpa", std::as_bytes(std::span(arpa)));
+  write_seed(folder / "fuzz_ngram", "sample.bin", binary);
+  const std::size_t header = 8 + header_of(binary).size();
+  write_seed(folder / "fuzz_ngram_arrays", "arrays", std::span(binary).subspan(header));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -55,5 +65,6 @@ int main(int argc, char** argv) {
     write_seed(folder / "fuzz_program_json", name, std::as_bytes(std::span(program)));
     write_seed(folder / "fuzz_safetensors_header", name, header_of(file));
   }
+  write_ngram_seeds(folder);
   return 0;
 }

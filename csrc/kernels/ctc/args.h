@@ -53,8 +53,17 @@ struct CtcBackwardF32 {
   float* gradient;    // [time, classes], the softmax
 };
 
+/// The best class of every frame, the first one of equals, and its value; NaN where a value is NaN or +inf.
+struct CtcBestF32 {
+  std::int64_t rows, columns;  // at least one column
+  const float* x;              // [rows, columns]
+  float* values;               // [rows]
+  std::int32_t* classes;       // [rows]
+};
+
 // One line per kernel: name, argument type. Every kernel takes one pointer to its arguments and returns nothing.
 #define PYSEQ_CTC_KERNELS(X)        \
+  X(ctc_best_f32, CtcBestF32)       \
   X(ctc_frames_f32, CtcFramesF32)   \
   X(ctc_forward_f32, CtcForwardF32) \
   X(ctc_backward_f32, CtcBackwardF32)

@@ -52,7 +52,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "exporting": {"_core", "dim", "tensor", "tracing", "state", "nn", "packing", "program"},
     "models": {"_core", "dim", "tensor", "random", "ops", "control", "state", "nn", "audio"},
     "viz": {"_core", "autograd", "nn", "tensor", "audio"},
-    "tasks": {"_core", "text", "audio", "program", "decode", "search_options", "search_trace", "constraints"},
+    "tasks": {"_core", "text", "audio", "ctc", "program", "decode", "search_options", "search_trace", "constraints"},
     "hub": {"_core", "tensor", "ops", "nn", "models", "text", "exporting", "program", "tasks"},
     "loading": {"_core", "program", "tasks", "hub"},
     "quantization": {"_core", "packing", "program"},

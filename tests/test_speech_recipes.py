@@ -105,7 +105,9 @@ def test_a_recognizer_takes_files_sounds_and_samples(recognizer: Path, tmp_path:
     transcripts = model.transcribe_batch([sound, tmp_path / "314.wav", sound[:1600]])
     assert transcripts[0] == model.transcribe(sound)
     assert transcripts[2] == model.transcribe(sound[:1600])
-    for word in transcripts[0].words:
+    searched = model.transcribe(sound, model.decoder(beam_size=4, lexicon=["3", "14"]))
+    assert set(searched.text.split()) <= {"3", "14"}
+    for word in transcripts[0].words + searched.words:
         assert 0 <= word.start < word.end <= len(sound) / RATE + model.frame_seconds
         assert 0 < word.confidence <= 1
 
@@ -190,6 +192,9 @@ def test_yes_and_no(tmp_path: Path) -> None:
     assert falls(tmp_path / "run")
     assert set(result.metrics) == {"loss", "token_error_rate"}
     assert set(model.transcribe(samples).text.split()) <= {"yes", "no"}
+    searched = model.transcribe(samples, model.decoder(beam_size=4, beta=1.0))
+    assert {word.text for word in searched.words} <= {"yes", "no"}
+    assert set(model.transcribe(samples, model.decoder(lexicon=["yes"])).text.split()) <= {"yes"}
 
 
 def test_speech_takes_features_and_says_which(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import typer
 
 import pyseq
 from pyseq import audio
+from pyseq.cli.ctc import hot_phrase
 from pyseq.tasks import SpeechRecognizer, Transcript
 from pyseq.tasks.transcripts import FORMATS
 from pyseq.viz import SpeechMap, speech_page
@@ -24,6 +25,15 @@ def transcribe(
     html: Annotated[
         Path | None, typer.Option(help="Write a page: waveform, words, and what the model heard in every frame.")
     ] = None,
+    beam_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Search with this beam (default: the likeliest token of each frame, or 50)."),
+    ] = None,
+    language_model: Annotated[Path | None, typer.Option(help="An n-gram model over words: ARPA, or compiled.")] = None,
+    lexicon: Annotated[Path | None, typer.Option(help="A word per line: no others are written.")] = None,
+    hot_word: Annotated[list[str] | None, typer.Option(help="PHRASE=BOOST; may be repeated.")] = None,
+    alpha: Annotated[float, typer.Option(help="Weight of the language model.")] = 0.5,
+    beta: Annotated[float, typer.Option(help="What each word adds to the score.")] = 0.0,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to use (default: CPUs usable).")] = None,
 ) -> None:
     """Write down what is said in sound files: text, subtitles (srt, vtt), or JSON with the times of words."""
@@ -34,11 +44,21 @@ def transcribe(
     recognizer = pyseq.load(model)
     if not isinstance(recognizer, SpeechRecognizer):
         raise pyseq.ArgumentError(f"transcribe: {model} is a {type(recognizer).__name__}, expected a SpeechRecognizer")
+    decoder = None
+    if beam_size or language_model or lexicon or hot_word:
+        decoder = recognizer.decoder(
+            beam_size=beam_size or 50,
+            language_model=language_model,
+            lexicon=None if lexicon is None else lexicon.read_text(encoding="utf-8").split(),
+            hot_words=dict(map(hot_phrase, hot_word or [])),
+            alpha=alpha,
+            beta=beta,
+        )
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
     maps = []
     for file in files:
-        transcript = recognizer.transcribe(file)
+        transcript = recognizer.transcribe(file, decoder)
         text = transcript.as_format(format)
         if html is not None:
             maps.append(map_of(recognizer, file, transcript))

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyseq import _core
+from pyseq import _core, ctc
 from pyseq.program import Program
 from pyseq.tasks.sounds import SoundLike, batches, field, samples_of
-from pyseq.tasks.transcripts import Transcript, words_of
+from pyseq.tasks.transcripts import Transcript, Word, words_of
 
 Array = NDArray[Any]
 
@@ -66,16 +66,30 @@ class SpeechRecognizer:
         """Samples per second that the model takes; None for models that take features."""
         return int(self._signal["rate"]) if self.takes_samples else None
 
-    def transcribe(self, sound: SoundLike) -> Transcript:
-        """What is said in one sound; see `transcribe_batch`."""
-        return self.transcribe_batch([sound])[0]
+    def decoder(self, **options: Any) -> ctc.Decoder:
+        """A beam search over this model's tokens, for `transcribe`: language model, lexicon, hot words.
 
-    def transcribe_batch(self, sounds: Sequence[SoundLike]) -> list[Transcript]:
-        """What is said: of every frame the likeliest token, without repetitions and blanks.
+        Args:
+            **options: those of `pyseq.ctc.Decoder`.
+        """
+        tokens = [self.vocabulary.token(id) for id in range(len(self.vocabulary))]
+        if self._separator is None:  # each token is a word: U+2581 begins one
+            tokens, separator = [f"\u2581{token}" for token in tokens], ""
+        else:
+            separator = self._separator if self._separator in tokens else ""
+        return ctc.Decoder(tokens, blank=self.blank, separator=separator, **options)
+
+    def transcribe(self, sound: SoundLike, decoder: ctc.Decoder | None = None) -> Transcript:
+        """What is said in one sound; see `transcribe_batch`."""
+        return self.transcribe_batch([sound], decoder)[0]
+
+    def transcribe_batch(self, sounds: Sequence[SoundLike], decoder: ctc.Decoder | None = None) -> list[Transcript]:
+        """What is said: of every frame the likeliest token, without repetitions and blanks; or what a decoder finds.
 
         Args:
             sounds: files, `audio.Sound`s, or samples [time] at the model's `rate`; for models that take features,
                 arrays [frames, features].
+            decoder: from `decoder`; None takes the likeliest tokens.
 
         Returns:
             transcripts, whose words have times and confidences.
@@ -83,7 +97,10 @@ class SpeechRecognizer:
         Raises:
             ShapeError: samples that are not [time], or features of another width. FormatError: not a sound file.
         """
-        return [self._transcript(log_probs) for log_probs in self.log_probs_batch(sounds)]
+        found = self.log_probs_batch(sounds)
+        if decoder is None:
+            return [self._transcript(log_probs) for log_probs in found]
+        return [self._searched(log_probs, decoder) for log_probs in found]
 
     def log_probs(self, sound: SoundLike) -> Array:
         """Logarithms of the probabilities of all tokens, [frames, tokens], for decoders; see `transcribe_batch`."""
@@ -123,6 +140,13 @@ class SpeechRecognizer:
             tokens.append((text, first * seconds, (last + 1) * seconds, probability))
         words = words_of(tokens, self._separator)
         return Transcript(" ".join(word.text for word in words), words)
+
+    def _searched(self, log_probs: Array, decoder: ctc.Decoder) -> Transcript:
+        hypotheses, seconds = decoder.decode(np.ascontiguousarray(log_probs, np.float32)), self.frame_seconds
+        if not hypotheses:
+            return Transcript("")
+        words = [Word(w.text, w.start * seconds, w.end * seconds, w.confidence) for w in hypotheses[0].words]
+        return Transcript(hypotheses[0].text, words)
 
     def save(self, file: str | PathLike[str]) -> None:
         """Write the program file."""

@@ -177,3 +177,28 @@ def test_binary_files_that_are_wrong(tmp_path: Path) -> None:
         model = load(**{name: np.full_like(good[name], value)})
         with pytest.raises(pyseq.FormatError, match="its arrays do not fit together"):
             [model.score(sentence) for sentence in sentences(np.random.default_rng(0), 50)]
+
+
+def test_estimated_probabilities_add_up_to_one(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    lines = [" ".join(np.array(["a", "b", "c", "d"])[random.zipf(1.6, random.integers(1, 9)) % 4]) for _ in range(60)]
+    for order in (1, 2, 3, 4):
+        model = ctc.NgramModel(write(tmp_path, ctc.estimate(lines, order)))
+        assert model.order == order
+        for context in (["a"], ["b", "a"], ["d", "d", "d"], ["c", "c"], []):
+            total = 0.0
+            for word in ("a", "b", "c", "d", "<unk>", "</s>"):
+                total += 10 ** model.score([*context, word], end=False)[-1].log10_prob
+            assert total == pytest.approx(1, rel=1e-5)
+    better = [ctc.NgramModel(write(tmp_path, ctc.estimate(["a b c d"] * 5 + ["d a"], order))) for order in (1, 2, 3)]
+    assert better[0].perplexity("a b c d") > better[1].perplexity("a b c d") >= better[2].perplexity("a b c d")
+
+
+def test_sentences_that_make_no_model() -> None:
+    for lines, order, sentence in (
+        (["a"], 0, "order is 0, expected 1 or more"),
+        (["", " "], 2, "the sentences have no word"),
+        (["a <s>"], 2, "a sentence has the mark <s>"),
+    ):
+        with pytest.raises(pyseq.ArgumentError, match=sentence):
+            ctc.estimate(lines, order)

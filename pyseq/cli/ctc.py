@@ -90,6 +90,17 @@ def align(
             print(f"{row['start']:g}\t{row['end']:g}\t{row['confidence']:.4f}\t{row['text']}")
 
 
+@app.command("ngrams")
+def ngrams(
+    texts: Annotated[list[Path], typer.Argument(help="Files with a sentence per line.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The ARPA file to write.")],
+    order: Annotated[int, typer.Option(min=1, help="Words of the longest n-grams.")] = 3,
+) -> None:
+    """Make a language model from text (Kneser-Ney), as an ARPA file."""
+    lines = [line for file in texts for line in file.read_text(encoding="utf-8").splitlines()]
+    output.write_text(ctc.estimate(lines, order), encoding="utf-8")
+
+
 @app.command("compile")
 def compile_model(
     model: Annotated[Path, typer.Argument(help="An ARPA file.")],

@@ -52,6 +52,17 @@ def test_like_lengths_are_together() -> None:
     assert padding(lengths=lengths) < 1.1 < 1.5 < padding()
 
 
+def test_among_equal_lengths_like_second_ones_are_together() -> None:
+    random = np.random.default_rng(0)
+    lengths, others = random.integers(1, 6, 400), random.integers(1, 20, 400)
+    spreads = []
+    for ties in (None, others):
+        batches = data.Batches(range(400), list, 8, lengths=lengths, ties=ties).indices()
+        assert sorted(np.concatenate(batches).tolist()) == list(range(400))
+        spreads.append(np.mean([np.ptp(others[batch]) for batch in batches]))
+    assert spreads[1] < spreads[0] / 3
+
+
 def test_the_order_follows_from_seed_and_epoch() -> None:
     def epochs(seed: int) -> list[list[int]]:
         batches = data.Batches(range(50), list, batch_size=50, seed=seed)
@@ -151,6 +162,8 @@ def test_padding() -> None:
     [
         (lambda: data.Batches(range(3), list), "give batch_size or max_tokens"),
         (lambda: data.Batches(range(3), list, max_tokens=3), "max_tokens needs lengths"),
+        (lambda: data.Batches(range(3), list, 2, ties=[1, 2, 3]), "ties needs lengths"),
+        (lambda: data.Batches(range(3), list, 2, lengths=[1, 2, 3], ties=[1]), "got 1 ties, expected 3"),
         (lambda: data.Batches(range(3), list, 2, lengths=[1]), "got 1 lengths, expected 3"),
         (lambda: data.Batches([], list, 2), "0 examples make no batch"),
     ],

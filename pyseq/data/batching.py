@@ -32,9 +32,11 @@ class Batches:
         shuffle: False: in the order of the examples (or of their lengths).
         pool: batches that are sorted together.
         drop_last: leave out batches with fewer examples than batch_size.
+        ties: second lengths, of targets for instance: among examples of one length, those with like second ones are put
+            together; None: they stay at random.
 
     Raises:
-        ArgumentError: neither size nor tokens, tokens without lengths, no examples.
+        ArgumentError: neither size nor tokens, tokens or ties without lengths, no examples.
 
     Example:
         >>> from pyseq import data
@@ -60,19 +62,24 @@ class Batches:
         shuffle: bool = True,
         pool: int = 64,
         drop_last: bool = False,
+        ties: Sequence[int] | Indices | None = None,
     ) -> None:
         if batch_size <= 0 and max_tokens <= 0:
             raise _core.ArgumentError("Batches: give batch_size or max_tokens")
         if max_tokens > 0 and lengths is None:
             raise _core.ArgumentError("Batches: max_tokens needs lengths")
-        if lengths is not None and len(lengths) != len(examples):
-            raise _core.ArgumentError(f"Batches: got {len(lengths)} lengths, expected {len(examples)}")
+        if ties is not None and lengths is None:
+            raise _core.ArgumentError("Batches: ties needs lengths")
+        for name, values in (("lengths", lengths), ("ties", ties)):
+            if values is not None and len(values) != len(examples):
+                raise _core.ArgumentError(f"Batches: got {len(values)} {name}, expected {len(examples)}")
         if len(examples) == 0 or (drop_last and len(examples) < batch_size):
             raise _core.ArgumentError(f"Batches: {len(examples)} examples make no batch")
         self.examples, self.collate = examples, collate
         self.batch_size, self.max_tokens = batch_size, max_tokens
         self.seed, self.shuffle, self.pool, self.drop_last = seed, shuffle, pool, drop_last
         self._lengths = None if lengths is None else np.asarray(lengths, np.int64)
+        self._ties = None if ties is None else np.asarray(ties, np.int64)
         self._epoch, self._position = 0, 0
         self._plan = self._planned(0)
 
@@ -132,6 +139,9 @@ class Batches:
         # Without a batch size, a pool is guessed from the mean length.
         size = self.batch_size or max(1, int(self.max_tokens / max(self._lengths.mean(), 1.0)))
         pool = size * self.pool if self.shuffle else len(order)
+        if self._ties is not None:  # the sort by length that follows leaves equal ones in order
+            parts = [order[begin : begin + pool] for begin in range(0, len(order), pool)]
+            order = np.concatenate([part[np.argsort(self._ties[part], kind="stable")] for part in parts])
         planned = _batching.plan_batches(order, self._lengths, self.batch_size, self.max_tokens, pool)
         examples, ends = (np.frombuffer(values, np.int64) for values in planned)
         return np.split(examples, ends[:-1])

@@ -27,6 +27,7 @@ class GptOptions:
     epsilon: float = 1e-5  # of the norms
     positions: str = "learned"  # or "sinusoidal", "alibi", "none"; rotary ones are among the variants
     max_positions: int = 1024  # rows of the table of learned positions
+    scale: float = 1.0  # of the embeddings: √width makes the small vectors of a tied table as large as what is added
     tied: bool = True  # the last projection is the table of embeddings
     head_bias: bool = False  # of the last projection
     variants: nn.TransformerVariants = ORIGINAL
@@ -60,7 +61,7 @@ class Gpt(nn.Module):
         if options.positions not in POSITIONS:
             raise _core.ArgumentError(f"Gpt: positions {options.positions!r}, expected one of {', '.join(POSITIONS)}")
         self.options = options
-        self.embedding = nn.Embedding(options.vocabulary, options.width)
+        self.embedding = nn.Embedding(options.vocabulary, options.width, options.scale)
         self.positions = _added_positions(options)
         self.slopes = nn.alibi_slopes(options.num_heads) if options.positions == "alibi" else None
         self.dropout = nn.Dropout(options.dropout)

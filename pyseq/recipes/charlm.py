@@ -7,7 +7,7 @@ import lzma
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,12 @@ EVALUATION_TIME = 256
 END_OF_LINE = "<eos>"
 HELD_OUT_WORDS = 60_000  # of each data set of the word level: a whole tenth would take longer than many updates
 WORD_OR_MARK = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
+# What suits a level, where the options say 0. A word costs many times what a character costs, most of it in the
+# projection to the vocabulary: small batches learn more from the same text.
+BY_LEVEL: dict[str, dict[str, Any]] = {
+    "character": {"batch_size": 32, "time": 64, "learning_rate": 6e-3},
+    "word": {"batch_size": 16, "time": 32, "learning_rate": 2e-3},
+}
 # Lines of the word level: data set -> the files in it.
 WORD_FILES = {"wikitext2": "*.txt.xz", "novels": "*.txt.xz"}
 
@@ -58,6 +64,9 @@ class CharlmConfig(LanguageModelConfig):
     """Options of the recipe `charlm`."""
 
     level: str = option("character", "character: Shakespeare; word: wikitext2 and novels.")
+    batch_size: int = option(0, "Streams that are read side by side; 0: 32 of characters, 16 of words.")
+    time: int = option(0, "Tokens of a stream between updates; 0: 64 characters, 32 words.")
+    learning_rate: float = option(0.0, "Rate at the top of the schedule; 0: 6e-3 for characters, 2e-3 for words.")
     vocabulary_size: int = option(20000, "Words of the word level; others are <unk>.")
 
 
@@ -154,10 +163,14 @@ class Charlm(LanguageModelRecipe):
 
     config: CharlmConfig
 
+    def __init__(self, config: CharlmConfig) -> None:
+        if config.level not in BY_LEVEL:
+            raise pyseq.ArgumentError(f"charlm: level is {config.level!r}, expected 'character' or 'word'")
+        suitable = {name: value for name, value in BY_LEVEL[config.level].items() if not getattr(config, name)}
+        super().__init__(replace(config, **suitable))
+
     def prepare(self, path: Path | None = None) -> None:
         """Read the text; the last tenth is held out."""
-        if self.config.level not in ("character", "word"):
-            raise pyseq.ArgumentError(f"charlm: level is {self.config.level!r}, expected 'character' or 'word'")
         training, self.held_out = read_characters(path) if self.config.level == "character" else read_words(path)
         unit: Any = self.config.level
         self.vocabulary = (

@@ -77,6 +77,7 @@ class GptRecipe(Recipe):
                 config.feed_forward,
                 positions="none" if is_rotary else config.positions,
                 max_positions=config.time,
+                scale=math.sqrt(config.width),
                 variants=nn.TransformerVariants(rotary=nn.RotaryPositions() if is_rotary else None),
                 dropout=config.dropout,
             )

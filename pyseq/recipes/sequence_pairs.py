@@ -58,6 +58,7 @@ class SequencePairs(Recipe):
                 config.max_tokens,
                 [max(len(pair.source), len(pair.target) + 1) for pair in training],
                 config.seed,
+                ties=[len(pair.source) for pair in training],
             )
         )
         self.longest = max(len(pair.target) for pair in training)

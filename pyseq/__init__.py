@@ -39,7 +39,7 @@ from pyseq._core import (
 )
 
 if TYPE_CHECKING:
-    from pyseq import audio, ctc, data, decode, models, nn, ops, random, recipes, text, train, viz
+    from pyseq import audio, ctc, data, decode, embeddings, models, nn, ops, random, recipes, text, train, viz
     from pyseq.autograd import Tape
     from pyseq.control import repeat, scan
     from pyseq.dim import Dim, TraceError
@@ -53,7 +53,21 @@ if TYPE_CHECKING:
     from pyseq.tensor import Buffer, Parameter, Tensor
 
 # Imported when they are first used: `import pyseq` alone loads the core and NumPy.
-_MODULES = ("audio", "ctc", "data", "decode", "models", "nn", "ops", "random", "recipes", "text", "train", "viz")
+_MODULES = (
+    "audio",
+    "ctc",
+    "data",
+    "decode",
+    "embeddings",
+    "models",
+    "nn",
+    "ops",
+    "random",
+    "recipes",
+    "text",
+    "train",
+    "viz",
+)
 _NAMES = {
     "Buffer": "pyseq.tensor",
     "Dim": "pyseq.dim",
@@ -123,6 +137,7 @@ __all__ = [
     "ctc",
     "data",
     "decode",
+    "embeddings",
     "export",
     "load",
     "machine_limits",

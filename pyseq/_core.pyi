@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'CtcAlignment', 'CtcDecoder', 'CtcHypothesis', 'CtcOptions', 'CtcSpan', 'CtcStream', 'CtcVocabulary', 'CtcWord', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'NgramModel', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'TranslationOptions', 'Translator', 'UnsupportedError', 'Vocabulary', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'ctc_align', 'ctc_collapse', 'ctc_greedy', 'ctc_segments', 'ctc_words', 'fill_zeros', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'CooccurrenceCounter', 'CtcAlignment', 'CtcDecoder', 'CtcHypothesis', 'CtcOptions', 'CtcSpan', 'CtcStream', 'CtcVocabulary', 'CtcWord', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'GloveTrainer', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'NgramModel', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'TranslationOptions', 'Translator', 'UnsupportedError', 'Vocabulary', 'WordCounter', 'WordTrainer', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'ctc_align', 'ctc_collapse', 'ctc_greedy', 'ctc_segments', 'ctc_words', 'fill_zeros', 'huffman_tree', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'subword_buckets', 'subword_lists', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -240,6 +240,79 @@ class OpRecord:
     def op(self) -> str:
         """
         The name of the op.
+        """
+class WordCounter:
+    """
+    Numbers the words of texts as they appear, and counts them.
+    """
+    def __init__(self) -> None:
+        ...
+    def __len__(self) -> int:
+        ...
+    def add_text(self, text: bytes) -> numpy.typing.NDArray[numpy.int32]:
+        """
+        The numbers of the words of UTF-8 text; -1 ends a line that has words.
+        """
+    def add_words(self, words: collections.abc.Sequence[str]) -> numpy.typing.NDArray[numpy.int32]:
+        """
+        The numbers of the words of one sentence, then -1.
+        """
+    @property
+    def counts(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        How often each was met.
+        """
+    @property
+    def words(self) -> list[str]:
+        """
+        The words; word n has number n.
+        """
+class WordTrainer:
+    """
+    Trains word vectors in place on a corpus of numbers.
+    """
+    def __init__(self, input: numpy.ndarray, output: numpy.ndarray, counts: numpy.ndarray, subword_begins: numpy.ndarray | None, subword_rows: numpy.ndarray | None, cbow: bool, cbow_mean: bool, loss: str, context: str, window: typing.SupportsInt | typing.SupportsIndex, dynamic_window: bool, negatives: typing.SupportsInt | typing.SupportsIndex, noise_power: typing.SupportsFloat | typing.SupportsIndex, subsample: typing.SupportsFloat | typing.SupportsIndex, deterministic: bool, partitions: typing.SupportsInt | typing.SupportsIndex, slice_tokens: typing.SupportsInt | typing.SupportsIndex, noise_pool: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def train(self, tokens: numpy.ndarray, position: typing.SupportsInt | typing.SupportsIndex, most: typing.SupportsInt | typing.SupportsIndex, epoch: typing.SupportsInt | typing.SupportsIndex, first_rate: typing.SupportsFloat | typing.SupportsIndex, last_rate: typing.SupportsFloat | typing.SupportsIndex, done: typing.SupportsInt | typing.SupportsIndex, total: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, float, int]:
+        """
+        Train on at least `most` tokens from a position on: the next position, words, loss and pairs of a sample.
+        """
+class CooccurrenceCounter:
+    """
+    Exact sums of how often words meet.
+    """
+    def __init__(self, words: typing.SupportsInt | typing.SupportsIndex, window: typing.SupportsInt | typing.SupportsIndex, symmetric: bool, weighs_distance: bool, memory_limit: typing.SupportsInt | typing.SupportsIndex, folder: os.PathLike[str] | str | bytes) -> None:
+        ...
+    def add(self, tokens: numpy.ndarray, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        Count the pairs whose later word is in tokens[begin:end].
+        """
+    def finish(self) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.float32]]:
+        """
+        All pairs, ascending: words, contexts, counts. Nothing can be added afterwards.
+        """
+    def finish_to_file(self, path: os.PathLike[str] | str | bytes) -> int:
+        """
+        Write them as records of int32, int32, float32; return how many.
+        """
+    @property
+    def runs_written(self) -> int:
+        """
+        Files that memory did not hold.
+        """
+class GloveTrainer:
+    """
+    AdaGrad on logarithms of co-occurrence counts.
+    """
+    def __init__(self, symmetric: bool, x_max: typing.SupportsFloat | typing.SupportsIndex, alpha: typing.SupportsFloat | typing.SupportsIndex, learning_rate: typing.SupportsFloat | typing.SupportsIndex, clip: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def arrange(self, words: typing.SupportsInt | typing.SupportsIndex, rows: numpy.ndarray, columns: numpy.ndarray, counts: numpy.ndarray, entries: numpy.ndarray) -> None:
+        """
+        Put the pairs into blocks in `entries`, int32 [directions, 4].
+        """
+    def train(self, words: numpy.ndarray, contexts: numpy.ndarray, word_sums: numpy.ndarray, context_sums: numpy.ndarray, epoch: typing.SupportsInt | typing.SupportsIndex) -> float:
+        """
+        Go over all pairs once, in place; return the sum of their losses.
         """
 class Program:
     """
@@ -1340,6 +1413,10 @@ def fill_zeros(x: numpy.ndarray) -> None:
     """
     Set x to zero.
     """
+def huffman_tree(counts: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.uint8]]:
+    """
+    The ways from the root to each word: where they begin, inner nodes, turns.
+    """
 def measure_peak(dtype: str, seconds: typing.SupportsFloat | typing.SupportsIndex = 0.2) -> float:
     """
     Operations per second on values in registers, on all threads in use: multiply-adds of float32, dot
@@ -1439,6 +1516,14 @@ def set_thread_backend(name: str) -> None:
 def sgd_step(values: numpy.ndarray, gradients: numpy.ndarray, buffer: numpy.ndarray | None, ranges: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex]], momentum: typing.SupportsFloat | typing.SupportsIndex, dampening: typing.SupportsFloat | typing.SupportsIndex, nesterov: bool) -> None:
     """
     One update of values in place. Ranges: (begin, end, learning rate, weight decay).
+    """
+def subword_buckets(word: str, min_n: typing.SupportsInt | typing.SupportsIndex, max_n: typing.SupportsInt | typing.SupportsIndex, buckets: typing.SupportsInt | typing.SupportsIndex) -> list[int]:
+    """
+    fastText's numbers of the character n-grams of a word.
+    """
+def subword_lists(words: collections.abc.Sequence[str], min_n: typing.SupportsInt | typing.SupportsIndex, max_n: typing.SupportsInt | typing.SupportsIndex, buckets: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int32]]:
+    """
+    For every word the rows of itself and its n-grams (words + bucket): where lists begin, and all rows.
     """
 def thread_backend() -> str:
     """

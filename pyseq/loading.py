@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pyseq import _core
+from pyseq.embeddings import WordVectors, vector_files
 from pyseq.hub import FAMILIES, silero
 from pyseq.program import Program
 from pyseq.tasks import (
@@ -59,7 +60,7 @@ def load(
     Args:
         path: the name of a model that comes with the package ("dates"), a program file (`pyseq.export`,
             `Translator.save`), a Hugging Face folder, a CTranslate2 Transformer folder, or the checkpoint of the
-            package g2p-en. Models of other projects are converted in memory.
+            package g2p-en, or word vectors (`WordVectors.save`). Models of other projects are converted in memory.
         mmap: map program files into memory, so that processes share one copy of the weights.
         dtype: storage type of the weights: "float32", "bfloat16" or "int8"; None leaves them as the file has them.
         cache_dtype: storage type of the key/value caches, likewise.
@@ -73,6 +74,8 @@ def load(
         ArgumentError: no such file or folder. UnsupportedError: a task or feature that is not known here.
     """
     location = _location(path)
+    if vector_files.recognises(location):
+        return WordVectors.load(location, mmap=mmap)
     program = _open(location, mmap, dtype, cache_dtype)
     task = program.task
     kind = task.get("kind", "none")

@@ -23,6 +23,7 @@ void bind_ctc_decoder(py::module_& module);
 void bind_kv_cache(py::module_& module);
 void bind_ops(py::module_& module);
 void bind_optimizer(py::module_& module);
+void bind_embeddings(py::module_& module);
 void bind_safetensors(py::module_& module);
 void bind_program(py::module_& module);
 void bind_decoding_options(py::module_& module);

@@ -12,6 +12,7 @@ PYBIND11_MODULE(_core, module) {
   pyseq::bind_kv_cache(module);
   pyseq::bind_ops(module);
   pyseq::bind_optimizer(module);
+  pyseq::bind_embeddings(module);
   pyseq::bind_safetensors(module);
   pyseq::bind_program(module);
   pyseq::bind_profile(module);

@@ -2,7 +2,7 @@
 # of a layer link that layer and those below it, and nothing above.
 configure_file(csrc/include/pyseq/version.h.in "${CMAKE_CURRENT_BINARY_DIR}/include/pyseq/version.h" @ONLY)
 
-set(PYSEQ_LAYERS base kernels text ops io graph decode)
+set(PYSEQ_LAYERS base kernels text embeddings ops io graph decode)
 set(PYSEQ_OBJECTS ${PYSEQ_TIER_OBJECTS})
 
 add_library(pyseq_options INTERFACE)

@@ -7,6 +7,7 @@
 #include "kernels/attention/args.h"
 #include "kernels/conv/args.h"
 #include "kernels/ctc/args.h"
+#include "kernels/embeddings/args.h"
 #include "kernels/gemm/args.h"
 #include "kernels/limits/args.h"
 #include "kernels/optimizer/args.h"
@@ -21,6 +22,7 @@ struct KernelTable : AdditiveKernels,
                      AttentionKernels,
                      ConvKernels,
                      CtcKernels,
+                     EmbeddingsKernels,
                      GemmKernels,
                      LimitsKernels,
                      OptimizerKernels,

@@ -24,6 +24,7 @@ from pyseq.cli import (
     text,
     train,
     transcribe,
+    vectors,
 )
 
 app = typer.Typer(
@@ -45,6 +46,7 @@ app.add_typer(analyze.app, name="analyze")
 app.add_typer(ctc.app, name="ctc")
 app.add_typer(data.app, name="data")
 app.add_typer(text.app, name="text")
+app.add_typer(vectors.app, name="vectors")
 app.command("inspect")(inspect.inspect)
 app.command("convert")(convert.convert)
 app.command("quantize")(quantize.quantize)

@@ -5,11 +5,13 @@ from pyseq.viz.attention_picture import attention_plot
 from pyseq.viz.attention_text import attention_text
 from pyseq.viz.beam_errors import beam_errors_page, beam_errors_plot
 from pyseq.viz.beam_trace_page import beam_trace_page
+from pyseq.viz.bias_page import bias_page
 from pyseq.viz.captions import CaptionMap, caption_page, caption_plot
 from pyseq.viz.gradient_flow import compare_cells, gradient_norms, plot_gradient_flow
 from pyseq.viz.learning_curves import learning_curves, read_curves
 from pyseq.viz.sound_pages import SpeechMap, TriggerMap, speech_page, trigger_page
 from pyseq.viz.spectrogram import spectrogram, spectrogram_plot
+from pyseq.viz.word_map import word_map_page, word_map_plot
 
 __all__ = [
     "AttentionMap",
@@ -22,6 +24,7 @@ __all__ = [
     "beam_errors_page",
     "beam_errors_plot",
     "beam_trace_page",
+    "bias_page",
     "caption_page",
     "caption_plot",
     "compare_cells",
@@ -33,4 +36,6 @@ __all__ = [
     "spectrogram_plot",
     "speech_page",
     "trigger_page",
+    "word_map_page",
+    "word_map_plot",
 ]

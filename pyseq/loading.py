@@ -17,6 +17,7 @@ from pyseq.tasks import (
     FillMask,
     Generator,
     SoundClassifier,
+    SpectrogramRecognizer,
     SpeechRecognizer,
     Tagger,
     TokenizedClassifier,
@@ -41,6 +42,7 @@ TASKS: dict[str, Any] = {
     "speech_recognizer": SpeechRecognizer,
     "trigger_detector": TriggerDetector,
     "voice_activity": VoiceActivity,
+    "spectrogram_recognizer": SpectrogramRecognizer,
 }
 # Those of them that read texts through a subword tokenizer when the task has one.
 TOKENIZED: dict[str, Any] = {
@@ -66,8 +68,7 @@ def load(
         cache_dtype: storage type of the key/value caches, likewise.
 
     Returns:
-        the object for the model's task: a `Translator`, `Generator`, `Classifier`, `Captioner`, `Encoder`, `Tagger` or
-        `FillMask`.
+        the object for the model's task, from a `Translator` to a `VoiceActivity` (see `pyseq.tasks`).
 
     Raises:
         FormatError: the file is damaged, or nothing that is known here (the sentence lists the supported families).

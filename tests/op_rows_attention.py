@@ -16,7 +16,7 @@ from pyseq import ops
 def attention_inputs(
     heads: int, d: int, dv: int, ragged_sources: bool, kv_heads: int = 0, extra: str = ""
 ) -> Callable[[Rng, int, int], Inputs]:
-    """`extra` names what is added to the scores: "bias", "head bias" or "slopes"."""
+    """`extra` names what is added to the scores: "bias", "head bias", "slopes" or "relative"."""
     kv_heads = kv_heads or heads
 
     def make(rng: Rng, batch: int, time: int) -> Inputs:
@@ -32,6 +32,8 @@ def attention_inputs(
             inputs["bias"] = normal(rng, heads, time, time)
         elif extra == "slopes":
             inputs["slopes"] = np.float32(0.5) ** np.arange(heads, dtype=np.float32)
+        elif extra == "relative":
+            inputs["relative"] = normal(rng, heads, 7)
         return inputs
 
     return make
@@ -58,6 +60,8 @@ ATTENTION = OpRow(
         OpCase(attention_inputs(2, 8, 8, True, extra="bias"), {"num_heads": 2, "weight_heads": [1]}),
         OpCase(attention_inputs(4, 8, 8, False, 2, extra="head bias"), {"num_heads": 4, "num_kv_heads": 2}),
         OpCase(attention_inputs(4, 8, 8, True, extra="slopes"), {"num_heads": 4, "causal": True, "window": 3}),
+        OpCase(attention_inputs(3, 8, 8, True, extra="relative"), {"num_heads": 3, "scale": 1.0}),
+        OpCase(attention_inputs(4, 8, 8, False, 2, "relative"), {"num_heads": 4, "num_kv_heads": 2, "causal": True}),
     ],
     reference=reference_attention.attention,
     tolerance=4e-6,
@@ -70,16 +74,20 @@ ATTENTION = OpRow(
         OpError(replaced("bias", np.zeros((6, 5), np.float32)), pyseq.ShapeError, r"attention: bias .*\[6, 5\].*6"),
         OpError(replaced("bias", np.zeros(6, np.float32)), pyseq.ShapeError, "attention: bias .*at least 2 dimensions"),
         OpError(replaced("slopes", np.zeros(3, np.float32)), pyseq.ShapeError, "attention: slopes .*3.*2"),
+        OpError(replaced("relative", np.zeros((2, 4), np.float32)), pyseq.ShapeError, "relative has 4 columns.*odd"),
+        OpError(replaced("relative", np.zeros((3, 5), np.float32)), pyseq.ShapeError, "attention: relative .*3.*2"),
     ],
 )
 
 
-def cached_inputs(heads: int, kv_heads: int, slopes: bool = False) -> Callable[[Rng, int, int], Inputs]:
+def cached_inputs(heads: int, kv_heads: int, extra: str = "") -> Callable[[Rng, int, int], Inputs]:
     def make(rng: Rng, batch: int, time: int) -> Inputs:
         inputs = {n: normal(rng, batch, time, h * 8) for n, h in [("query", heads), ("key", kv_heads)]}
         inputs["value"] = normal(rng, batch, time, kv_heads * 5)
-        if slopes:
+        if extra == "slopes":
             inputs["slopes"] = np.float32(0.5) ** np.arange(heads, dtype=np.float32)
+        elif extra == "relative":
+            inputs["relative"] = normal(rng, heads, 9)
         return inputs
 
     return make
@@ -110,7 +118,8 @@ CACHED_ATTENTION = OpRow(
     name="cached_attention",
     cases=[
         OpCase(cached_inputs(3, 3), {"num_heads": 3}),
-        OpCase(cached_inputs(6, 2, slopes=True), {"num_heads": 6, "num_kv_heads": 2}),
+        OpCase(cached_inputs(6, 2, "slopes"), {"num_heads": 6, "num_kv_heads": 2}),
+        OpCase(cached_inputs(6, 2, "relative"), {"num_heads": 6, "num_kv_heads": 2}),
         OpCase(cached_inputs(3, 3), {"num_heads": 3, "window": 4}),
         OpCase(cached_inputs(4, 2), {"num_heads": 4, "num_kv_heads": 2, "dtype": "bfloat16"}),
         OpCase(cached_inputs(3, 3), {"num_heads": 3, "dtype": "int8"}),

@@ -1,4 +1,4 @@
-"""Rows of the op table: batch normalisation and dropout."""
+"""Rows of the op table: batch and instance normalisation, dropout."""
 
 from __future__ import annotations
 
@@ -83,6 +83,35 @@ BATCH_NORM = OpRow(
 )
 
 
+def instance_norm(x: Array, lengths: Array | None = None, **arguments: Any) -> Array:
+    """Every row alone is a batch of its own."""
+    rows = []
+    for number in range(len(x)):
+        length = None if lengths is None else lengths[number : number + 1]
+        rows.append(batch_norm(x[number : number + 1], lengths=length, **arguments)[0])
+    return np.concatenate(rows) if rows else reference.wide(x)
+
+
+INSTANCE_NORM = OpRow(
+    name="instance_norm",
+    cases=[
+        OpCase(inputs(3)),
+        OpCase(inputs(70, lengths=True), {"epsilon": 1e-3}),
+        OpCase(inputs(130, affine=False, shift=30), {"epsilon": 0.1}),
+    ],
+    reference=instance_norm,
+    tolerance=4e-6,
+    batched=("x", "lengths"),
+    weights=("weight", "bias"),
+    time_axis={"x": 1, "0": 1},
+    errors=[
+        OpError(as_float64("x"), pyseq.DTypeError, "instance_norm: x .*float64"),
+        OpError(cut("weight"), pyseq.ShapeError, "instance_norm: weight has 2 elements, expected 3"),
+        OpError(replaced("lengths", np.array([99, 1, 1])), pyseq.Error, "instance_norm: lengths has 99 in row 0"),
+    ],
+)
+
+
 def rows_of(width: int) -> Callable[[Rng, int, int], Inputs]:
     return lambda rng, batch, time: {"x": normal(rng, batch, time, width)}
 
@@ -105,4 +134,4 @@ DROPOUT = OpRow(
     errors=[OpError(as_float64("x"), pyseq.DTypeError, "dropout: x .*float64")],
 )
 
-ROWS = [BATCH_NORM, DROPOUT]
+ROWS = [BATCH_NORM, INSTANCE_NORM, DROPOUT]

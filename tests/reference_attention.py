@@ -15,6 +15,7 @@ def attention(
     rows: Array | None = None,
     bias: Array | None = None,
     slopes: Array | None = None,
+    relative: Array | None = None,
     *,
     num_heads: int,
     causal: bool = False,
@@ -48,6 +49,10 @@ def attention(
                     scores += np.broadcast_to(bias, (batch, num_heads, tq, tk))[b, h, t, begin:end]
                 if slopes is not None:
                     scores += float(slopes[h]) * np.arange(begin, end)
+                if relative is not None:
+                    reach = relative.shape[1] // 2
+                    distances = np.arange(begin, end) - position
+                    scores += wide(relative[h])[np.clip(distances, -reach, reach) + reach]
                 p = softmax(scores)
                 weights[b, h, t, begin:end] = p
                 out[b, t, h * dv : (h + 1) * dv] = p @ v[begin:end]

@@ -76,6 +76,7 @@ AttentionRun query_block(const HeadedAttention& whole, std::int64_t row, std::in
   const float* bias_values = bias.values;
   if (bias_values != nullptr) {
     bias_values += row * bias.batch_stride + head * bias.head_stride + query * bias.query_stride;
+    if (bias.row_shifts != nullptr) bias_values -= bias.row_shifts[row];
   }
   return {.storage = whole.storage,
           .rows = of_heads ? together : std::min(kQueryBlock, count_queries(whole, row) - query),

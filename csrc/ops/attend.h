@@ -16,6 +16,7 @@ namespace pyseq {
 struct AttentionBias {
   const float* values = nullptr;
   std::int64_t batch_stride = 0, head_stride = 0, query_stride = 0;
+  const std::int64_t* row_shifts = nullptr;  // [batch] or null: by how much the values of a row begin earlier
 };
 
 struct HeadedAttention {

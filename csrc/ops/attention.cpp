@@ -10,10 +10,10 @@
 namespace pyseq {
 namespace {
 
-enum Input { kQuery, kKey, kValue, kLengths, kRows, kBias, kSlopes, kRowLengths };
+enum Input { kQuery, kKey, kValue, kLengths, kRows, kBias, kSlopes, kRowLengths, kRelative };
 enum Output { kY, kWeights, kLogsumexp };
 enum Attribute { kNumHeads, kCausal, kScale, kNumKvHeads, kWindow, kWeightHeads };
-constexpr AttentionInputs kInputs{kBias, kSlopes};
+constexpr AttentionInputs kInputs{kBias, kSlopes, kRelative};
 constexpr AttentionAttributes kAttributes{kNumHeads, kScale, kNumKvHeads, kWindow, kWeightHeads};
 
 constexpr std::int64_t kValuesPerChunk = 16384;
@@ -140,9 +140,9 @@ void infer_attention(const OpArgs& args, std::span<TensorType> outputs) {
   }
   check_score_inputs(args, kInputs, heads.heads, keys);
   check_packed(args);
-  if (causal && keys < queries) {
+  if ((causal || args.has(kRelative)) && keys < queries) {
     throw_shape(args.label, "key", std::to_string(keys) + " positions",
-                "at least the " + std::to_string(queries) + " of query (causal)");
+                "at least the " + std::to_string(queries) + " of query (" + (causal ? "causal" : "relative") + ")");
   }
   const std::int64_t value_dim = value.size(2) / heads.kv_heads;
   outputs[kY] = {DType::float32, {batch, queries, heads.heads * value_dim}};
@@ -187,6 +187,13 @@ KeyPanels key_panels(OpCall& call, const RowSteps& steps, const HeadCounts& head
   pack(key, steps, layout, lengths, panels);
   layout.panels = panels;
   return layout;
+}
+
+/// What is added to the scores, whichever way it is given.
+AttentionBias bias_of(const OpArgs& args, Arena& scratch) {
+  if (!args.has(kRelative)) return attention_bias(args, kBias);
+  const std::int64_t queries = args.inputs[kQuery].size(1), keys = args.inputs[kValue].size(1);
+  return relative_bias(args.inputs[kRelative], keys, keys - queries, scratch);
 }
 
 /// Padding has no queries, so its weights are zero.
@@ -236,7 +243,7 @@ void forward_attention(OpCall& call) {
        .key_begins = visible.begins,
        .key_ends = visible.ends,
        .scale = attention_scale(call.attrs.real(kScale), panels.head_dim),
-       .bias = attention_bias(call, kBias),
+       .bias = bias_of(call, call.scratch),
        .slopes = call.has(kSlopes) ? call.inputs[kSlopes].data<float>() : nullptr,
        .y = call.outputs[kY].mutable_data<float>(),
        .weights = values_or_null(kWeights),
@@ -311,13 +318,14 @@ void vjp_attention(VjpCall& call) {
   const auto gradient = [&](Input input) {
     return call.wants(input) ? call.grad_inputs[input].mutable_data<float>() : nullptr;
   };
-  const std::int64_t head_dim = query.size(2) / heads.heads;
+  const std::int64_t head_dim = query.size(2) / heads.heads, queries = query.size(1), keys = value.size(1);
+  float* scores = call.wants(kRelative) ? call.scratch.allocate<float>(heads.heads * queries * keys) : gradient(kBias);
   attention_gradient({.batch = query.size(0),
                       .sources = value.size(0),
                       .heads = heads.heads,
                       .kv_heads = heads.kv_heads,
-                      .queries = query.size(1),
-                      .keys = value.size(1),
+                      .queries = queries,
+                      .keys = keys,
                       .head_dim = head_dim,
                       .value_dim = value.size(2) / heads.kv_heads,
                       .query = query.data<float>(),
@@ -331,14 +339,15 @@ void vjp_attention(VjpCall& call) {
                       .key_begins = visible.begins,
                       .key_ends = visible.ends,
                       .scale = attention_scale(call.attrs.real(kScale), head_dim),
-                      .bias = attention_bias(call, kBias),
+                      .bias = bias_of(call, call.scratch),
                       .slopes = values_of(call, kSlopes),
                       .dquery = gradient(kQuery),
                       .dkey = gradient(kKey),
                       .dvalue = gradient(kValue),
-                      .dbias = gradient(kBias),
+                      .dbias = scores,
                       .dslopes = gradient(kSlopes)},
                      call.scratch, call.limits);
+  if (call.wants(kRelative)) sum_distances(scores, queries, keys, keys - queries, call.grad_inputs[kRelative]);
 }
 
 // ---- pack_keys: key [sources, time, heads * d] -> panels [sources, heads, blocks, d, 32]
@@ -381,7 +390,8 @@ void add_attention_ops(std::vector<OpDef>& ops) {
                             {"rows", InputKind::optional},
                             {"bias", InputKind::optional},
                             {"slopes", InputKind::optional},
-                            {"row_lengths", InputKind::optional}},
+                            {"row_lengths", InputKind::optional},
+                            {"relative", InputKind::optional}},
                  .attrs = {{.name = "num_heads", .default_value = std::int64_t{1}, .required = true},
                            {"causal", false},
                            {"scale", 0.0},
@@ -395,9 +405,9 @@ void add_attention_ops(std::vector<OpDef>& ops) {
                  .forward = forward_attention,
                  .cost = cost_attention,
                  .vjp = vjp_attention,
-                 .vjp_reads = {VjpReads::bits({kQuery, kKey, kValue, kLengths, kRows, kBias, kSlopes}),
+                 .vjp_reads = {VjpReads::bits({kQuery, kKey, kValue, kLengths, kRows, kBias, kSlopes, kRelative}),
                                VjpReads::bits({kY, kLogsumexp})},
-                 .differentiable = VjpReads::bits({kQuery, kKey, kValue, kBias, kSlopes})});
+                 .differentiable = VjpReads::bits({kQuery, kKey, kValue, kBias, kSlopes, kRelative})});
   ops.push_back({.name = "pack_keys",
                  .inputs = {{"key"}},
                  .attrs = {{.name = "num_heads", .default_value = std::int64_t{1}, .required = true}},

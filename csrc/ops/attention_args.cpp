@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
+
+#include "base/threads.h"
+#include "ops/product.h"
 
 namespace pyseq {
 namespace {
@@ -18,6 +22,23 @@ void check_weight_heads(const OpArgs& args, const std::vector<std::int64_t>& cho
       throw_value(args.label, "weight_heads", std::to_string(chosen[i]) + " twice", "different heads");
     }
   }
+}
+
+/// relative [heads, 2 reach + 1]: a value per head and distance, in place of a bias.
+void check_relative(const OpArgs& args, const AttentionInputs& in, std::int64_t heads) {
+  if (!args.has(in.relative)) return;
+  const Tensor& relative = args.inputs[in.relative];
+  check_tensor(args.label, "relative", relative, DType::float32, {heads, -1}, "a row per head");
+  if (relative.size(1) % 2 == 0) {
+    throw_shape(args.label, "relative", std::to_string(relative.size(1)) + " columns",
+                "an odd number, as many before the middle as behind it");
+  }
+  if (args.has(in.bias)) throw_value(args.label, "bias", "a value", "none beside relative");
+}
+
+/// The column of `relative` for a distance; those beyond its reach have the last one of their side.
+std::int64_t distance_column(std::int64_t distance, std::int64_t reach) {
+  return std::clamp(distance, -reach, reach) + reach;
 }
 
 }  // namespace
@@ -49,6 +70,7 @@ void check_score_inputs(const OpArgs& args, const AttentionInputs& in, std::int6
   if (args.has(in.slopes)) {
     check_tensor(args.label, "slopes", args.inputs[in.slopes], DType::float32, {heads}, "one per head");
   }
+  check_relative(args, in, heads);
   if (!args.has(in.bias)) return;
   const Tensor& bias = args.inputs[in.bias];
   const std::int64_t queries = query.size(1);
@@ -73,6 +95,37 @@ AttentionBias attention_bias(const OpArgs& args, int input) {
           .batch_stride = bias.rank() == 4 ? bias.size(1) * matrix : 0,
           .head_stride = bias.rank() >= 3 ? matrix : 0,
           .query_stride = keys};
+}
+
+AttentionBias relative_bias(const Tensor& relative, std::int64_t positions, std::int64_t first, Arena& scratch) {
+  const std::int64_t heads = relative.size(0), columns = relative.size(1), reach = columns / 2;
+  const std::int64_t span = std::max<std::int64_t>(1, 2 * positions - 1), middle = span / 2;
+  auto* values = scratch.allocate<float>(heads * span);
+  for (std::int64_t head = 0; head < heads; ++head) {
+    const float* row = relative.data<float>() + head * columns;
+    for (std::int64_t i = 0; i < span; ++i) values[head * span + i] = row[distance_column(i - middle, reach)];
+  }
+  return {.values = values + middle - first, .batch_stride = 0, .head_stride = span, .query_stride = -1};
+}
+
+void sum_distances(const float* scores, std::int64_t queries, std::int64_t keys, std::int64_t first, Tensor& relative) {
+  const std::int64_t heads = relative.size(0), columns = relative.size(1), reach = columns / 2;
+  auto* out = relative.mutable_data<float>();
+  const auto grain = static_cast<std::int64_t>(kParallelWork / (static_cast<double>(queries * keys) + 1)) + 1;
+  parallel_for(heads, grain, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<double> sums(static_cast<std::size_t>(columns));
+    for (std::int64_t head = begin; head < end; ++head) {
+      std::fill(sums.begin(), sums.end(), 0.0);
+      const float* row = scores + head * queries * keys;
+      for (std::int64_t query = 0; query < queries; ++query, row += keys) {
+        for (std::int64_t key = 0; key < keys; ++key) {
+          sums[static_cast<std::size_t>(distance_column(key - first - query, reach))] += double{row[key]};
+        }
+      }
+      std::transform(sums.begin(), sums.end(), out + head * columns,
+                     [](double sum) { return static_cast<float>(sum); });
+    }
+  });
 }
 
 std::int64_t weight_head_count(const OpArgs& args, const AttentionAttributes& at, std::int64_t heads) {

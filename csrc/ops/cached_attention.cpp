@@ -8,9 +8,9 @@
 namespace pyseq {
 namespace {
 
-enum Input { kQuery, kKey, kValue, kLengths, kBias, kSlopes };  // the cache is not counted
+enum Input { kQuery, kKey, kValue, kLengths, kBias, kSlopes, kRelative };  // the cache is not counted
 enum Attribute { kNumHeads, kScale, kWindow, kWeightHeads, kNumKvHeads };
-constexpr AttentionInputs kInputs{kBias, kSlopes};
+constexpr AttentionInputs kInputs{kBias, kSlopes, kRelative};
 constexpr AttentionAttributes kAttributes{kNumHeads, kScale, kNumKvHeads, kWindow, kWeightHeads};
 
 const KvCache& cache_of(const OpArgs& args) {
@@ -66,6 +66,7 @@ class Append {
   Append& operator=(const Append&) = delete;
 
   std::int64_t length_before(std::int64_t row) const { return before_[static_cast<std::size_t>(row)]; }
+  const std::vector<std::int64_t>& lengths_before() const { return before_; }
   void keep() { kept_ = true; }
 
  private:
@@ -79,6 +80,16 @@ void check_bias_positions(const OpCall& call, const KvCache& cache) {
   if (!call.has(kBias) || call.inputs[kBias].size(-1) >= cache.max_length()) return;
   throw_shape(call.label, "bias", std::to_string(call.inputs[kBias].size(-1)) + " positions",
               "at least the " + std::to_string(cache.max_length()) + " of the cache");
+}
+
+/// What is added to the scores, whichever way it is given; the first query of a row stands behind what the row held.
+AttentionBias bias_of(OpCall& call, const std::vector<std::int64_t>& before) {
+  if (!call.has(kRelative)) return attention_bias(call, kBias);
+  const std::int64_t most = before.empty() ? 0 : *std::max_element(before.begin(), before.end());
+  const std::int64_t positions = most + call.inputs[kQuery].size(1);
+  AttentionBias bias = relative_bias(call.inputs[kRelative], positions, 0, call.scratch);
+  bias.row_shifts = before.data();
+  return bias;
 }
 
 void forward_cached(OpCall& call) {
@@ -116,7 +127,7 @@ void forward_cached(OpCall& call) {
        .key_begins = begins,
        .key_ends = ends,
        .scale = attention_scale(call.attrs.real(kScale), cache.head_dim()),
-       .bias = attention_bias(call, kBias),
+       .bias = bias_of(call, append.lengths_before()),
        .slopes = call.has(kSlopes) ? call.inputs[kSlopes].data<float>() : nullptr,
        .y = call.outputs[0].mutable_data<float>(),
        .weights = want_weights ? call.outputs[1].mutable_data<float>() : nullptr,
@@ -149,7 +160,8 @@ void add_cached_attention_ops(std::vector<OpDef>& ops) {
                             {"lengths", InputKind::optional},
                             {"cache", InputKind::cache},
                             {"bias", InputKind::optional},
-                            {"slopes", InputKind::optional}},
+                            {"slopes", InputKind::optional},
+                            {"relative", InputKind::optional}},
                  .attrs = {{.name = "num_heads", .default_value = std::int64_t{1}, .required = true},
                            {"scale", 0.0},
                            {"window", std::int64_t{0}},

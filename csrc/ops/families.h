@@ -19,6 +19,7 @@ void add_dropout_ops(std::vector<OpDef>& ops);
 void add_elementwise_ops(std::vector<OpDef>& ops);
 void add_embedding_ops(std::vector<OpDef>& ops);
 void add_function_ops(std::vector<OpDef>& ops);
+void add_instance_norm_ops(std::vector<OpDef>& ops);
 void add_linear_ops(std::vector<OpDef>& ops);
 void add_linear_group_ops(std::vector<OpDef>& ops);
 void add_matmul_ops(std::vector<OpDef>& ops);

@@ -26,6 +26,7 @@ std::vector<OpDef> build_registry() {
   add_elementwise_ops(ops);
   add_embedding_ops(ops);
   add_function_ops(ops);
+  add_instance_norm_ops(ops);
   add_linear_ops(ops);
   add_linear_group_ops(ops);
   add_matmul_ops(ops);

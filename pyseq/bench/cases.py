@@ -288,6 +288,18 @@ def batch_norm(rows: int, channels: int, *, training: bool) -> BenchCase:
     return BenchCase("batch_norm", f"{rows}x{channels}" + (" training" if training else ""), make)
 
 
+def instance_norm(batch: int, time: int, channels: int) -> BenchCase:
+    """A norm over time, of every channel of every sequence."""
+    return BenchCase(
+        "instance_norm",
+        f"{batch}x{time}x{channels}",
+        lambda rng: {
+            "x": normal(rng, batch, time, channels),
+            **{name: normal(rng, channels) for name in ("weight", "bias")},
+        },
+    )
+
+
 def cross_entropy(rows: int, classes: int) -> BenchCase:
     """The loss alone."""
     return BenchCase(
@@ -376,6 +388,7 @@ CASES: list[BenchCase] = [
     residual_norm("add_layer_norm", 512, 512, "weight", "bias", "input_bias"),
     residual_norm("add_rms_norm", 512, 512, "weight", "input_bias"),
     *(batch_norm(4096, 256, training=training) for training in (False, True)),
+    instance_norm(1, 3200, 512),
     *(rowwise("dropout", 512, 2048, **attributes) for attributes in ({}, {"shared_axis": 1})),
     *(rowwise(op, *size) for op in ("softmax", "log_softmax") for size in [(1, 16), (512, 512), (8, 32000)]),
     cross_entropy(512, 32000),

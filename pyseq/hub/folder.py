@@ -61,6 +61,13 @@ class Folder:
             self.fail(f"{name} is {value}, expected 1 to {MOST}")
         return value
 
+    def sizes(self, name: str) -> tuple[int, ...]:
+        """Several such numbers."""
+        values = self.config.get(name)
+        if not isinstance(values, list) or not all(type(value) is int and 1 <= value <= MOST for value in values):
+            self.fail(f"{name} is {values!r}, expected a list of numbers from 1 to {MOST}")
+        return tuple(values)
+
     def token(self, config: dict[str, Any], name: str) -> int:
         """A token of the generation settings."""
         value = config.get(name)

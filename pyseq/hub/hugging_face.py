@@ -6,14 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pyseq import _core
-from pyseq.hub import bart, bert, gpt2, llama, marian
+from pyseq.hub import bart, bert, gpt2, llama, marian, t5, wav2vec2, whisper
 from pyseq.hub.checkpoint import has_weights, read_json
 from pyseq.hub.folder import Folder
 from pyseq.program import Program
 
 CONFIG = "config.json"
 CONVERTERS: dict[str, Callable[[Folder, bool], bytes]] = {
-    model_type: module.convert for module in (bert, gpt2, llama, marian, bart) for model_type in module.MODEL_TYPES
+    model_type: module.convert
+    for module in (bert, gpt2, llama, marian, bart, t5, whisper, wav2vec2)
+    for model_type in module.MODEL_TYPES
 }
 DESCRIPTION = f"Hugging Face folder (config.json, weights, tokenizer files) of {', '.join(CONVERTERS)}"
 

@@ -1,4 +1,4 @@
-"""Tokenizer files of a Hugging Face folder: tokenizer.json, vocab.txt, vocab.json + merges.txt, *.spm."""
+"""Tokenizer files of a Hugging Face folder: tokenizer.json, vocab.txt, vocab.json + merges.txt, *.spm, spiece.model."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ def read_tokenizer(folder: Path, size: int) -> tuple[Description, Vocabulary]:
         ("tokenizer.json", _json),
         ("vocab.txt", _word_pieces),
         ("merges.txt", _byte_pairs),
+        ("spiece.model", _one_sentence_piece),
     )
     for name, read in readers:
         if (folder / name).is_file():
             description, ids = read(folder)
-            return description, _vocabulary(folder, ids, size)
+            return description, vocabulary_of_ids(folder, ids, size)
     names = ", ".join(name for name, _ in readers)
     raise _core.FormatError(f"{folder}: no tokenizer, expected one of {names}")
 
 
-def _vocabulary(folder: Path, ids: Ids, size: int) -> Vocabulary:
+def vocabulary_of_ids(folder: Path, ids: Ids, size: int) -> Vocabulary:
     """Tokens in the order of their ids; those with spaces in them and ids without a token get made-up names."""
     most = max(ids.values(), default=-1)
     if most >= size:
@@ -101,6 +102,26 @@ def _sentence_pieces(folder: Path) -> tuple[Description, Ids]:
     ids = {str(token): int(id) for token, id in read_json(folder / "vocab.json").items()}
     models = {side: base64.b64encode((folder / f"{side}.spm").read_bytes()).decode() for side in ("source", "target")}
     return {"kind": "sentencepiece", **models}, ids
+
+
+def _one_sentence_piece(folder: Path) -> tuple[Description, Ids]:
+    """T5's: one sentencepiece model, whose ids are the model's; behind them the marks of gaps, the last one first."""
+    try:
+        from sentencepiece import SentencePieceProcessor
+    except ImportError:
+        raise _core.UnsupportedError(
+            "reading spiece.model needs the package sentencepiece (pip install 'pyseq[hub]')"
+        ) from None
+    content = (folder / "spiece.model").read_bytes()
+    try:
+        model = SentencePieceProcessor(model_proto=content)
+    except Exception as error:  # the library raises bare exceptions
+        raise _core.FormatError(f"{folder / 'spiece.model'}: {error}") from None
+    gaps = int(_optional_json(folder / "tokenizer_config.json").get("extra_ids", 100))
+    pieces = [model.id_to_piece(id) for id in range(model.vocab_size())]
+    pieces += [f"<extra_id_{number}>" for number in reversed(range(gaps))]
+    packed = base64.b64encode(content).decode()
+    return {"kind": "sentencepiece", "source": packed, "target": packed}, {piece: id for id, piece in enumerate(pieces)}
 
 
 def _described(tokenizer: Any) -> tuple[Description, Ids]:

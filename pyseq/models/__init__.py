@@ -19,6 +19,7 @@ from pyseq.models.image_encoder import ImageEncoder
 from pyseq.models.language_model import LanguageModelOptions, RecurrentLanguageModel
 from pyseq.models.recurrent import RecurrentEncoderDecoder
 from pyseq.models.source_attention import SourceAttention
+from pyseq.models.speech import SpeechCtc, SpeechCtcOptions, SpeechTransformer
 from pyseq.models.transformer import Transformer, TransformerOptions
 from pyseq.models.trigger import TriggerModel, TriggerOptions
 from pyseq.models.voice_activity import VoiceActivityModel, VoiceActivityOptions
@@ -47,6 +48,9 @@ __all__ = [
     "ShowAndTell",
     "ShowAttendTell",
     "SourceAttention",
+    "SpeechCtc",
+    "SpeechCtcOptions",
+    "SpeechTransformer",
     "Transformer",
     "TransformerOptions",
     "TriggerModel",

@@ -40,9 +40,12 @@ class TransformerOptions:
     position_start: int = 0  # the number of the first position
     position_layout: str = "interleaved"  # or "split"
     position_inclusive: bool = False
+    relative_buckets: int = 0  # in place of those positions, this many kinds of distances (T5; `nn.RelativePositions`)
+    relative_distance: int = 128  # where the last of them begins
     embedding_norm: bool = False  # a layer norm behind the positions (BART)
     shared_embeddings: bool = False  # one table for source and target
     tied_projection: bool = False  # the last projection is the target's table
+    projection_bias: bool = True
     decoder_feed_forward: int | None = None  # None: as in the encoder
     variants: nn.TransformerVariants = ORIGINAL
     dropout: float = 0.0  # while training
@@ -69,7 +72,7 @@ class Transformer(nn.Module):
 
     def __init__(self, options: TransformerOptions) -> None:
         self.options = options
-        self.encoder = TransformerEncoder(options)
+        self.encoder: nn.Module = TransformerEncoder(options)
         self.decoder = TransformerDecoder(options)
         if options.shared_embeddings:
             self.decoder.embedding.weight = self.encoder.embedding.weight
@@ -105,8 +108,11 @@ class Transformer(nn.Module):
         Returns:
             the state for `step`.
         """
-        source = self.encoder(tokens, lengths)
-        state = self.initial_state(tokens.shape[0])
+        return self.remember(self.encoder(tokens, lengths), lengths)
+
+    def remember(self, source: Tensor, lengths: Tensor) -> State:
+        """The state for `step` over what an encoder made: source [batch, time, width], lengths [batch]."""
+        state = self.initial_state(source.shape[0])
         state.memory["lengths"] = lengths
         for layer in self.decoder.layers:
             attention = layer.cross_attention
@@ -140,6 +146,7 @@ class TransformerEncoder(nn.Module):
     def __init__(self, options: TransformerOptions) -> None:
         self.embedding = nn.Embedding(options.source_vocabulary, options.width, options.source_scale)
         self.positions = _positions(options, options.source_positions)
+        self.relative = _relative(options, bidirectional=True)
         self.embedding_norm = _embedding_norm(options)
         self.dropout = nn.Dropout(options.dropout)
         self.layers = nn.ModuleList(
@@ -159,10 +166,12 @@ class TransformerEncoder(nn.Module):
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Tokens [batch, time], lengths [batch] -> [batch, time, width]."""
-        x: Tensor = self.positions(self.embedding(tokens))
+        x: Tensor = self.embedding(tokens)
+        x = x if self.positions is None else self.positions(x)
         x = self.dropout(x if self.embedding_norm is None else self.embedding_norm(x))
+        relative = None if self.relative is None else self.relative()
         for layer in self.layers:
-            x = layer(x, lengths)
+            x = layer(x, lengths, relative=relative)
         return x if self.norm is None else self.norm(x)
 
 
@@ -172,6 +181,7 @@ class TransformerDecoder(nn.Module):
     def __init__(self, options: TransformerOptions) -> None:
         self.embedding = nn.Embedding(options.target_vocabulary, options.width, options.target_scale)
         self.positions = _positions(options, options.target_positions)
+        self.relative = _relative(options, bidirectional=False)
         self.embedding_norm = _embedding_norm(options)
         self.dropout = nn.Dropout(options.dropout)
         self.layers = nn.ModuleList(
@@ -188,7 +198,7 @@ class TransformerDecoder(nn.Module):
             for _ in range(options.decoder_layers)
         )
         self.norm = options.variants.make_norm(options.width, options.epsilon) if options.decoder_norm else None
-        self.projection = nn.Linear(options.width, options.target_vocabulary)
+        self.projection = nn.Linear(options.width, options.target_vocabulary, options.projection_bias)
 
     def forward(
         self, tokens: Tensor, sources: Sequence[Tensor | KeyValue], lengths: Tensor, state: State | None = None
@@ -199,11 +209,13 @@ class TransformerDecoder(nn.Module):
         """
         offset = None if state is None else state.carry["position"]
         rows = None if state is None else state.rows
-        x: Tensor = self.positions(self.embedding(tokens), offset)
+        x: Tensor = self.embedding(tokens)
+        x = x if self.positions is None else self.positions(x, offset)
         x = self.dropout(x if self.embedding_norm is None else self.embedding_norm(x))
+        relative = None if self.relative is None else self.relative()
         for layer, source in zip(self.layers, sources, strict=True):
             cache = None if state is None else state.cache[layer.self_attention.path]
-            x = layer(x, source, lengths, rows, cache)
+            x = layer(x, source, lengths, rows, cache, relative=relative)
         if self.norm is not None:
             x = self.norm(x)
         logits: Tensor = self.projection(x)
@@ -214,7 +226,16 @@ def _embedding_norm(options: TransformerOptions) -> nn.Module | None:
     return options.variants.make_norm(options.width, options.epsilon) if options.embedding_norm else None
 
 
-def _positions(options: TransformerOptions, learned: int) -> nn.Module:
+def _relative(options: TransformerOptions, bidirectional: bool) -> nn.RelativePositions | None:
+    if not options.relative_buckets:
+        return None
+    return nn.RelativePositions(options.num_heads, options.relative_buckets, options.relative_distance, bidirectional)
+
+
+def _positions(options: TransformerOptions, learned: int) -> nn.Module | None:
+    """What is added to the embeddings; None where attention knows distances."""
+    if options.relative_buckets:
+        return None
     if learned > SINUSOIDAL:
         return nn.LearnedPositions(learned, options.width, options.position_start)
     return nn.SinusoidalPositions(options.position_start, options.position_layout, inclusive=options.position_inclusive)

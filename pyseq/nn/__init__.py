@@ -62,9 +62,9 @@ from pyseq.nn.local_window import LocalWindow
 from pyseq.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, CTCLoss, HingeLoss, KLDivLoss, MSELoss
 from pyseq.nn.module import Module
 from pyseq.nn.multiplicative_attention import MultiplicativeAttention
-from pyseq.nn.normalization import LayerNorm, RMSNorm
+from pyseq.nn.normalization import InstanceNorm1d, LayerNorm, RMSNorm
 from pyseq.nn.pooling import MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d
-from pyseq.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions, alibi_slopes
+from pyseq.nn.positions import LearnedPositions, RelativePositions, RotaryPositions, SinusoidalPositions, alibi_slopes
 from pyseq.nn.recurrent import GRU, LSTM, RNN
 from pyseq.nn.sound_features import SoundFeatures
 from pyseq.nn.transformer import (
@@ -74,6 +74,7 @@ from pyseq.nn.transformer import (
     TransformerEncoderLayer,
     TransformerVariants,
 )
+from pyseq.nn.universal import UniversalEncoder
 from pyseq.tensor import Buffer, Parameter
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "GRUCell",
     "GatedFeedForward",
     "HingeLoss",
+    "InstanceNorm1d",
     "KLDivLoss",
     "LSTMCell",
     "LayerNorm",
@@ -115,6 +117,7 @@ __all__ = [
     "RMSNorm",
     "RNNCell",
     "ReLU",
+    "RelativePositions",
     "RotaryPositions",
     "Sequential",
     "SiLU",
@@ -125,5 +128,6 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",
     "TransformerVariants",
+    "UniversalEncoder",
     "alibi_slopes",
 ]

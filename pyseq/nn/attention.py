@@ -91,6 +91,7 @@ class MultiHeadAttention(Module):
         offset: Tensor | None = None,
         bias: Tensor | None = None,
         slopes: Tensor | None = None,
+        relative: Tensor | None = None,
     ) -> Tensor:
         """Attend from x.
 
@@ -104,6 +105,7 @@ class MultiHeadAttention(Module):
             offset: [batch] int64, positions that came before x, for rotary positions; None for none.
             bias: added to the scores, see `ops.attention`; None for none.
             slopes: [heads], of the positions of keys (see `alibi_slopes`); None for none.
+            relative: values of distances (see `RelativePositions`), in place of a bias; None for none.
 
         Returns:
             y [batch, time, width].
@@ -120,7 +122,7 @@ class MultiHeadAttention(Module):
         grouped = 0 if self.num_kv_heads == self.num_heads else self.num_kv_heads
         if cache is not None:
             y = ops.cached_attention(
-                *(query, key, value, lengths, bias, slopes),
+                *(query, key, value, lengths, bias, slopes, relative),
                 cache=cache,
                 num_heads=self.num_heads,
                 scale=self.scale,
@@ -128,7 +130,7 @@ class MultiHeadAttention(Module):
             )
         else:
             y = ops.attention(
-                *(query, key, value, lengths, rows, bias, slopes),
+                *(query, key, value, lengths, rows, bias, slopes, relative),
                 num_heads=self.num_heads,
                 causal=causal,
                 scale=self.scale,

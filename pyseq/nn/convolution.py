@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -75,19 +76,27 @@ class Conv1d(_Convolution):
         self.in_channels, self.kernel_size = in_channels, kernel_size
         self.stride, self.padding, self.dilation, self.activation = stride, padding, dilation, activation
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """X [batch, time, in], lengths [batch] -> y [batch, windows, out], zero behind the windows of each row."""
-        return ops.conv1d(
-            x,
-            self.weight,
-            self.bias,
-            lengths,
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-            groups=self.groups,
-            activation=self.activation,
-        )
+    def forward(self, x: Tensor, lengths: Tensor | None = None, return_lengths: bool = False) -> Any:
+        """Convolve whole sequences.
+
+        Args:
+            x: [batch, time, in].
+            lengths: [batch] int64, valid frames of each row; None for all.
+            return_lengths: give the number of windows of each row too.
+
+        Returns:
+            y [batch, windows, out], zero behind the windows of each row; with `return_lengths` also [batch] int64.
+        """
+        arguments: dict[str, Any] = {
+            "stride": self.stride,
+            "padding": self.padding,
+            "dilation": self.dilation,
+            "groups": self.groups,
+            "activation": self.activation,
+        }
+        if return_lengths:
+            return ops.conv1d(x, self.weight, self.bias, lengths, return_lengths=True, **arguments)
+        return ops.conv1d(x, self.weight, self.bias, lengths, **arguments)
 
     @property
     def carry_name(self) -> str:

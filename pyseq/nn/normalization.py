@@ -1,4 +1,4 @@
-"""Normalisation of the last axis as modules."""
+"""Normalisation of the last axis, and of channels over time, as modules."""
 
 from __future__ import annotations
 
@@ -68,3 +68,33 @@ class RMSNorm(Module):
     def forward(self, x: Tensor) -> Tensor:
         """X [..., width] -> y [..., width]."""
         return ops.rms_norm(x, self.weight, self.epsilon)
+
+
+class InstanceNorm1d(Module):
+    """Normalise channels of each sequence over time (see `ops.instance_norm`), scale by `weight`, shift by `bias`.
+
+    Args:
+        channels: size of the last axis.
+        epsilon: added to the variance.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import nn
+        >>> nn.InstanceNorm1d(3)(np.ones((2, 5, 3), np.float32), np.array([5, 2])).shape
+        (2, 5, 3)
+    """
+
+    def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
+        self.weight = initialization.empty(channels)
+        self.bias = initialization.empty(channels)
+        self.epsilon = epsilon
+        self.reset_parameters(initialization.construction_generator())
+
+    def reset_parameters(self, random: np.random.Generator) -> None:
+        """Scale 1, shift 0."""
+        self.weight.data[...] = 1
+        self.bias.data[...] = 0
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """X [batch, time, channels], lengths [batch] int64 -> y [batch, time, channels]."""
+        return ops.instance_norm(x, self.weight, self.bias, lengths, self.epsilon)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pyseq import ops
+from pyseq import _core, ops
 from pyseq.nn import initialization
 from pyseq.nn.module import Module
 from pyseq.tensor import Buffer, Tensor
@@ -68,6 +69,74 @@ class RotaryPositions(Module):
     def forward(self, x: Tensor, num_heads: int, offset: Tensor | None = None) -> Tensor:
         """X [batch, time, heads · d], offset [batch] int64 (positions before) -> y [batch, time, heads · d]."""
         return ops.rotary(x, offset, num_heads=num_heads, dims=self.dims, layout=self.layout, base=self.base)
+
+
+class RelativePositions(Module):
+    """A learned value per head and bucket of distances, which attention adds to its scores: `weight` [buckets, heads].
+
+    Near distances have a bucket each, farther ones share buckets that grow with their logarithm, and all from
+    `max_distance` on have one. One such module serves all layers of an encoder or decoder.
+
+    Args:
+        num_heads: heads.
+        buckets: kinds of distances; with `bidirectional`, half of them are for keys behind the query.
+        max_distance: where the last bucket begins.
+        bidirectional: whether queries see keys behind their own position; without it these are like distance 0.
+
+    Raises:
+        ArgumentError: fewer than 4 buckets (2 without `bidirectional`), or a max_distance within the near ones.
+
+    Source:
+        Raffel et al., "Exploring the limits of transfer learning with a unified text-to-text Transformer" (2020).
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import nn
+        >>> positions, attention = nn.RelativePositions(2, buckets=8, max_distance=16), nn.MultiHeadAttention(6, 2)
+        >>> positions().shape  # distances −16 … 16
+        (2, 33)
+        >>> attention(np.ones((1, 5, 6), np.float32), relative=positions()).shape
+        (1, 5, 6)
+    """
+
+    def __init__(self, num_heads: int, buckets: int = 32, max_distance: int = 128, bidirectional: bool = True) -> None:
+        near = buckets // (4 if bidirectional else 2)
+        if near < 1 or max_distance <= near:
+            raise _core.ArgumentError(
+                f"RelativePositions: {buckets} buckets up to distance {max_distance} do not fit each other"
+            )
+        self.weight = initialization.empty(buckets, num_heads)
+        # A product with ones and zeros picks the rows, and keeps weight row by row.
+        chosen = distance_buckets(np.arange(-max_distance, max_distance + 1), buckets, max_distance, bidirectional)
+        self.chosen = Buffer(np.eye(buckets, dtype=np.float32)[:, chosen].copy())
+        self.reset_parameters(initialization.construction_generator())
+
+    def reset_parameters(self, random: np.random.Generator) -> None:
+        """Normal with deviation 0.02."""
+        self.weight.data[...] = 0.02 * random.standard_normal(self.weight.data.shape, np.float32)
+
+    def forward(self) -> Tensor:
+        """The values of all distances, `relative` [heads, 2 · max_distance + 1] of attention."""
+        return ops.matmul(self.weight, self.chosen, transpose_a=True)
+
+
+def distance_buckets(
+    distances: NDArray[np.int64], buckets: int, max_distance: int, bidirectional: bool
+) -> NDArray[np.int64]:
+    """The bucket of each distance from a query to a key (see `RelativePositions`), in float32 as T5 has them."""
+    if bidirectional:
+        buckets //= 2
+        side = np.where(distances > 0, buckets, 0)
+        far = np.abs(distances)
+    else:
+        side = np.zeros_like(distances)
+        far = np.maximum(-distances, 0)
+    near = buckets // 2
+    ratio = np.maximum(far, 1).astype(np.float32) / np.float32(near)
+    steps = np.log(ratio) / np.float32(np.log(max_distance / near)) * np.float32(buckets - near)
+    shared = np.minimum(near + steps.astype(np.int64), buckets - 1)
+    found: NDArray[np.int64] = side + np.where(far < near, far, shared)
+    return found
 
 
 def alibi_slopes(num_heads: int) -> Buffer:

@@ -183,6 +183,7 @@ class TransformerEncoderLayer(_Residual):
         offset: Tensor | None = None,
         bias: Tensor | None = None,
         slopes: Tensor | None = None,
+        relative: Tensor | None = None,
     ) -> Tensor:
         """X [batch, time, width], lengths [batch] int64 -> y [batch, time, width]; others as `MultiHeadAttention`."""
         x = self._around(
@@ -193,6 +194,7 @@ class TransformerEncoderLayer(_Residual):
             offset=offset,
             bias=bias,
             slopes=slopes,
+            relative=relative,
         )
         return self._around(self.feed_forward_norm, self.feed_forward, x)
 
@@ -241,6 +243,7 @@ class TransformerDecoderLayer(_Residual):
         cache: CacheLike | None = None,
         offset: Tensor | None = None,
         bias: Tensor | None = None,
+        relative: Tensor | None = None,
     ) -> Tensor:
         """Run over a target.
 
@@ -252,12 +255,18 @@ class TransformerDecoderLayer(_Residual):
             cache: of the self-attention: x continues what it holds. None: x is a whole target.
             offset: [batch] int64, positions that came before x, for rotary positions.
             bias: added to the scores of the self-attention, see `ops.attention`.
+            relative: values of distances in the self-attention, see `RelativePositions`.
 
         Returns:
             y [batch, time, width].
         """
         x = self._around(
-            self.self_attention_norm, self.self_attention, x, causal=True, cache=cache, offset=offset, bias=bias
+            *(self.self_attention_norm, self.self_attention, x),
+            causal=True,
+            cache=cache,
+            offset=offset,
+            bias=bias,
+            relative=relative,
         )
         x = self._around(self.cross_attention_norm, self.cross_attention, x, source, lengths=lengths, rows=rows)
         return self._around(self.feed_forward_norm, self.feed_forward, x)

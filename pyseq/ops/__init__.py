@@ -14,7 +14,16 @@ from pyseq.ops.elementwise import add, add_integer, divide, gelu, multiply, relu
 from pyseq.ops.functions import clip, elu, exp, leaky_relu, log, negative, softplus, sqrt
 from pyseq.ops.loss import binary_cross_entropy, cross_entropy
 from pyseq.ops.masks import mask_rows, pack_rows, sequence_mask, unpack_rows
-from pyseq.ops.normalization import add_layer_norm, add_rms_norm, batch_norm, layer_norm, log_softmax, rms_norm, softmax
+from pyseq.ops.normalization import (
+    add_layer_norm,
+    add_rms_norm,
+    batch_norm,
+    instance_norm,
+    layer_norm,
+    log_softmax,
+    rms_norm,
+    softmax,
+)
 from pyseq.ops.pooling import max_pool1d, max_pool2d, mean_pool1d, mean_pool2d
 from pyseq.ops.positions import learned_positions, rotary, sinusoidal_positions
 from pyseq.ops.recurrent import coupled_lstm, gru, lstm, rnn, simple_gru
@@ -52,6 +61,7 @@ __all__ = [
     "gelu",
     "gru",
     "gru_step",
+    "instance_norm",
     "kv_cache",
     "layer_norm",
     "leaky_relu",

@@ -18,6 +18,7 @@ def attention(
     rows: OperandT | None = ...,
     bias: OperandT | None = ...,
     slopes: OperandT | None = ...,
+    relative: OperandT | None = ...,
     *,
     num_heads: int,
     causal: bool = ...,
@@ -38,6 +39,7 @@ def attention(
     rows: OperandT | None = ...,
     bias: OperandT | None = ...,
     slopes: OperandT | None = ...,
+    relative: OperandT | None = ...,
     *,
     num_heads: int,
     causal: bool = ...,
@@ -57,6 +59,7 @@ def attention(
     rows: OperandT | None = None,
     bias: OperandT | None = None,
     slopes: OperandT | None = None,
+    relative: OperandT | None = None,
     *,
     num_heads: int,
     causal: bool = False,
@@ -68,15 +71,19 @@ def attention(
 ) -> Any:
     """Scaled dot-product attention, per head: y = softmax(scale · Q Kᵀ + bias + slope · position) V.
 
+    With `relative`, bias[t, s] = relative[s − t], where t and s are positions.
+
     Args:
         query: [batch, tq, heads · d] float32.
         key: [sources, tk, kv_heads · d], or what `pack_keys` made of it.
         value: [sources, tk, kv_heads · dv].
         lengths: [sources] int64: keys of each source that count; None for all.
         rows: [batch] int64: the source that each query row reads; None when row r reads source r.
-        bias: [tq, tk], [heads, tq, tk] or [batch, heads, tq, tk], added to the scores (relative positions); None for
-            none.
+        bias: [tq, tk], [heads, tq, tk] or [batch, heads, tq, tk], added to the scores; None for none.
         slopes: [heads]: slope · position of the key is added to the scores (ALiBi); None for none.
+        relative: [heads, 2 · reach + 1]: in place of a bias, a value per distance from the query's position to the
+            key's, from −reach to reach; keys farther off have the last one of their side (see
+            `nn.RelativePositions`). The last query stands at the last key.
         num_heads: heads.
         causal: query t sees the keys up to t + tk − tq: its own position when the last query stands at the last key.
         scale: 0 stands for 1/√d.
@@ -107,7 +114,7 @@ def attention(
     attributes: dict[str, Any] = {"num_heads": num_heads, "causal": causal, "scale": scale}
     attributes |= _given(num_kv_heads=num_kv_heads, window=window, weight_heads=list(weight_heads))
     wanted = ("weights",) if return_weights else ()
-    inputs = (query, key, value, lengths, rows, bias, slopes)
+    inputs = (query, key, value, lengths, rows, bias, slopes, None, relative)
     y, weights, _ = apply("attention", inputs, attributes, wanted=wanted)
     return (y, weights) if return_weights else y
 
@@ -172,6 +179,7 @@ def cached_attention(
     lengths: OperandT | None = None,
     bias: OperandT | None = None,
     slopes: OperandT | None = None,
+    relative: OperandT | None = None,
     *,
     cache: CacheLike,
     num_heads: int,
@@ -189,6 +197,7 @@ def cached_attention(
         bias: [t, positions], [heads, t, positions] or [batch, heads, t, positions], added to the scores: a value for
             every position that the cache then holds, or more; None for none.
         slopes: [heads]: slope · position of the key is added to the scores (ALiBi); None for none.
+        relative: [heads, 2 · reach + 1]: in place of a bias, a value per distance, see `attention`.
         cache: a `kv_cache` with one row per row of the batch; changed in place.
         num_heads: heads of query.
         scale: 0 stands for 1/√d.
@@ -215,6 +224,6 @@ def cached_attention(
     """
     attributes: dict[str, Any] = {"num_heads": num_heads, "scale": scale}
     attributes |= _given(num_kv_heads=num_kv_heads, window=window)
-    inputs = (query, key, value, lengths, bias, slopes)
+    inputs = (query, key, value, lengths, bias, slopes, relative)
     result: OperandT = apply("cached_attention", inputs, attributes, caches=(cache,))[0]
     return result

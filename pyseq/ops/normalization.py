@@ -1,4 +1,4 @@
-"""Normalisation of rows, alone or after a residual sum, and of channels over a batch; softmax."""
+"""Normalisation of rows, alone or after a residual sum, and of channels over a batch or a sequence; softmax."""
 
 from __future__ import annotations
 
@@ -142,6 +142,43 @@ def batch_norm(
     inputs = (x, weight, bias, mean, variance, lengths)
     results = apply("batch_norm", inputs, {"epsilon": epsilon}, wanted=wanted)
     return tuple(results) if return_statistics else results[0]
+
+
+def instance_norm(
+    x: OperandT,
+    weight: OperandT | None = None,
+    bias: OperandT | None = None,
+    lengths: OperandT | None = None,
+    epsilon: float = 1e-5,
+) -> OperandT:
+    """Normalise every channel of every sequence over time: y = (x − mean) / √(variance + ε) · weight + bias.
+
+    Args:
+        x: [batch, time, channels] float32.
+        weight: [channels], 1 when None.
+        bias: [channels], 0 when None.
+        lengths: [batch] int64, valid steps of each row; None for all. Others do not count and give 0.
+        epsilon: ε, added to the (biased) variance.
+
+    Returns:
+        y [batch, time, channels].
+
+    Raises:
+        ShapeError: weight or bias do not have as many elements as there are channels.
+
+    Source:
+        Ulyanov, Vedaldi and Lempitsky, "Instance normalization: the missing ingredient for fast stylization" (2016);
+        group normalisation with one channel per group (Wu and He, 2018).
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import ops
+        >>> ops.instance_norm(np.array([[[1], [3]], [[5], [5]]], np.float32))[:, :, 0].round(3)
+        array([[-1.,  1.],
+               [ 0.,  0.]], dtype=float32)
+    """
+    result: OperandT = apply("instance_norm", (x, weight, bias, lengths), {"epsilon": epsilon})[0]
+    return result
 
 
 def add_layer_norm(

@@ -6,6 +6,7 @@ from pyseq.tasks.encoder import Encoder
 from pyseq.tasks.fill_mask import Filling, FillMask
 from pyseq.tasks.generator import Generator, TextScore
 from pyseq.tasks.sound_classifier import SoundClassifier
+from pyseq.tasks.spectrogram_recognizer import SpectrogramRecognizer
 from pyseq.tasks.speech_recognizer import SpeechRecognizer
 from pyseq.tasks.tagger import Span, Tag, Tagger
 from pyseq.tasks.tokenized import TokenizedClassifier, TokenizedGenerator, TokenizedTranslator
@@ -27,6 +28,7 @@ __all__ = [
     "SegmentOptions",
     "SoundClassifier",
     "Span",
+    "SpectrogramRecognizer",
     "SpeechRecognizer",
     "Tag",
     "Tagger",

@@ -1,4 +1,4 @@
-"""Marian and BART folders against `transformers`."""
+"""Marian, BART and T5 folders against `transformers`."""
 
 from __future__ import annotations
 
@@ -62,7 +62,38 @@ def bart(folder: Path) -> Any:
     return model
 
 
-MAKERS = {"marian": marian, "bart": bart}
+def t5(folder: Path, **more: Any) -> Any:
+    config = transformers.T5Config(
+        vocab_size=hub_models.VOCABULARY,
+        d_model=30,
+        d_kv=7,
+        d_ff=44,
+        num_layers=3,
+        num_decoder_layers=2,
+        num_heads=5,
+        relative_attention_num_buckets=10,
+        relative_attention_max_distance=17,
+        pad_token_id=1000,
+        eos_token_id=1001,
+        decoder_start_token_id=1000,
+        **more,
+    )
+    model = hub_models.randomised(transformers.T5ForConditionalGeneration(config))
+    with torch.no_grad():
+        model.shared.weight.mul_(5)
+    hub_models.byte_pairs(folder, ("<s>", "<pad>", "</s>", "<unk>"))
+    return model
+
+
+def gated_t5(folder: Path) -> Any:
+    """As flan-t5: gates, and a head of its own."""
+    model = t5(folder, feed_forward_proj="gated-gelu", tie_word_embeddings=False)
+    model.config.tie_word_embeddings = False  # what files of this kind say
+    model.lm_head.weight = torch.nn.Parameter(0.2 * torch.randn(1003, 30, generator=torch.Generator().manual_seed(2)))
+    return model
+
+
+MAKERS = {"marian": marian, "bart": bart, "t5": t5, "gated t5": gated_t5}
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -70,17 +101,18 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A model of `transformers` and the same loaded from its folder."""
     folder = tmp_path_factory.mktemp("model")
     model = MAKERS[request.param](folder)
-    with torch.no_grad():
-        model.final_logits_bias.normal_(generator=torch.Generator().manual_seed(1))
+    if hasattr(model, "final_logits_bias"):
+        with torch.no_grad():
+            model.final_logits_bias.normal_(generator=torch.Generator().manual_seed(1))
     hub_models.save(model, folder, as_torch_file=request.param == "marian")
     return model, pyseq.load(folder)
 
 
 def test_logits_with_ragged_sources(pair: Any) -> None:
     model, loaded = pair
-    for rows in ((7, 1, 4), (1,)):
+    for rows in ((30, 1, 4), (1,)):
         tokens, lengths = hub_models.ragged(rows)
-        targets = np.random.default_rng(3).integers(5, 999, (len(rows), 6))
+        targets = np.random.default_rng(3).integers(5, 999, (len(rows), 24))
         with torch.no_grad():
             inputs = hub_models.masked(tokens, lengths, model.config.pad_token_id)
             expected = model(**inputs, decoder_input_ids=torch.from_numpy(targets)).logits.numpy()
@@ -91,6 +123,11 @@ def test_logits_with_ragged_sources(pair: Any) -> None:
             for part in (targets[:, :4], targets[:, 4:5], targets[:, 5:])
         ]
         np.testing.assert_allclose(np.concatenate(found, axis=1), expected, atol=1e-4)
+
+
+def up_to_end(ids: list[int], end: int) -> list[int]:
+    """Without what pads a sequence behind its end mark."""
+    return ids[: ids.index(end) + 1] if end in ids else ids
 
 
 @pytest.mark.parametrize("beams", [1, 4])
@@ -114,7 +151,7 @@ def test_translations_and_scores(pair: Any, beams: int) -> None:
             [text], beam_size=beams, n_best=beams, length_penalty=1.0, max_length=12, early_exit="bound"
         )
         for number, hypothesis in enumerate(ours):
-            expected = [id for id in theirs.sequences[number, 1:].tolist() if id != model.config.pad_token_id]
+            expected = up_to_end(theirs.sequences[number, 1:].tolist(), model.config.eos_token_id)
             found = hypothesis.ids + [model.config.eos_token_id] * hypothesis.finished
             assert found == expected
             if beams > 1:

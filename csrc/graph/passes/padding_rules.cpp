@@ -71,6 +71,7 @@ constexpr std::array kRules = std::to_array<Rule>({
     {"lstm", kNone, 0, bits({0})},
     {"coupled_lstm", kNone, 0, bits({0})},
     {"conv1d", kNone, 0, bits({0})},
+    {"instance_norm", kNone, 0, bits({0})},
     {"max_pool1d", kNone, 0, bits({0})},
     {"mean_pool1d", kNone, 0, bits({0})},
     {"ctc_loss", kNone, 0, bits({0})},

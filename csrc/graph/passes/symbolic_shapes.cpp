@@ -12,7 +12,7 @@ namespace {
 
 using Kind = ValueRef::Kind;
 
-constexpr std::array<std::string_view, 31> kSameShape{"add",          "add_layer_norm",
+constexpr std::array<std::string_view, 32> kSameShape{"add",          "add_layer_norm",
                                                       "add_rms_norm", "gelu",
                                                       "layer_norm",   "log_softmax",
                                                       "multiply",     "batch_norm",
@@ -27,7 +27,7 @@ constexpr std::array<std::string_view, 31> kSameShape{"add",          "add_layer
                                                       "elu",          "leaky_relu",
                                                       "clip",         "rotary",
                                                       "mask_rows",    "pack_rows",
-                                                      "unpack_rows"};
+                                                      "unpack_rows",  "instance_norm"};
 /// Ops whose first output keeps all sizes of x but the last.
 constexpr std::array<std::string_view, 8> kSameLeading{"concat", "top_k",      "rnn",          "gru",
                                                        "lstm",   "simple_gru", "coupled_lstm", "slice"};

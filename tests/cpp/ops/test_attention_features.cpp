@@ -92,5 +92,47 @@ TEST_CASE("attention: grouped heads are repeated keys; chosen weights; caches of
   }
 }
 
+TEST_CASE("attention: relative positions are a bias; packed rows and caches of rows at different places see the same") {
+  constexpr std::int64_t kHeads = 3, kTime = 6, kReach = 2;
+  const Tensor q = random({2, kTime, 12}, 1), k = random({2, kTime, 12}, 2), v = random({2, kTime, 9}, 3);
+  const Tensor relative = random({kHeads, 2 * kReach + 1}, 4), none;
+  Tensor bias = Tensor::empty(DType::float32, {kHeads, kTime, kTime});
+  for (std::int64_t i = 0; i < bias.num_elements(); ++i) {
+    const std::int64_t distance = i % kTime - i / kTime % kTime, head = i / (kTime * kTime);
+    bias.mutable_data<float>()[i] =
+        relative.data<float>()[head * (2 * kReach + 1) + std::clamp(distance, -kReach, kReach) + kReach];
+  }
+  for (const bool causal : {false, true}) {
+    const NamedAttrs named = {{"num_heads", kHeads}, {"causal", causal}};
+    const Tensor lengths = integers({6, 4});
+    const Tensor expected = run_one("attention", {q, k, v, lengths, none, bias}, named);
+    CHECK(same_bits(run_one("attention", {q, k, v, lengths, none, none, none, none, relative}, named), expected));
+  }
+  // Row 1 begins with an empty cache, row 0 with two positions.
+  const Tensor whole = run_one("attention", {q, k, v, none, none, bias}, {{"num_heads", kHeads}, {"causal", true}});
+  const auto cut = [](const Tensor& x, std::int64_t row, std::int64_t begin, std::int64_t count, float* to) {
+    const std::int64_t width = x.size(2);
+    std::copy_n(x.data<float>() + (row * kTime + begin) * width, count * width, to);
+  };
+  const auto both = [&](const Tensor& x, std::int64_t of_first, std::int64_t of_second, std::int64_t count) {
+    Tensor y = Tensor::empty(DType::float32, {2, count, x.size(2)});
+    cut(x, 0, of_first, count, y.mutable_data<float>());
+    cut(x, 1, of_second, count, y.mutable_data<float>() + count * x.size(2));
+    return y;
+  };
+  KvCache cache(kHeads, 4, 3, 2, DType::float32);
+  const RunArgs args{.attrs = {{"num_heads", kHeads}}, .cache = &cache};
+  const Tensor lengths = integers({2, 0});
+  run("cached_attention", {both(q, 0, 0, 2), both(k, 0, 0, 2), both(v, 0, 0, 2), lengths, none, none, relative}, args);
+  for (const std::int64_t count : {1, 3}) {
+    const std::int64_t first = cache.length(0), second = cache.length(1);
+    const Tensor y = run("cached_attention",
+                         {both(q, first, second, count), both(k, first, second, count), both(v, first, second, count),
+                          none, none, none, relative},
+                         args)[0];
+    CHECK(same_bits(y, both(whole, first, second, count)));
+  }
+}
+
 }  // namespace
 }  // namespace pyseq::testing

@@ -33,6 +33,7 @@ TEST_CASE("the registry has the ops of docs/architecture.md, in alphabetical ord
                                                   "gelu",
                                                   "gru",
                                                   "gru_step",
+                                                  "instance_norm",
                                                   "layer_norm",
                                                   "leaky_relu",
                                                   "learned_positions",

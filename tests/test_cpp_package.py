@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import test_classifier
 import test_generator
@@ -15,6 +16,7 @@ import tiny_captions
 from model_folders import write_folder
 
 import pyseq
+from pyseq import ctc
 
 PROJECT = Path(__file__).resolve().parent / "cmake_project"
 TINY_WORDS = ["abc", "hgfedcba", "", "deadbeef"]
@@ -113,6 +115,24 @@ def test_tiny_model_gives_the_same_bits(transliterate: Path, tmp_path: Path) -> 
 def test_real_model_gives_the_same_bits(transliterate: Path, data_dir: Path, tmp_path: Path) -> None:
     pyseq.load(data_dir / "models" / "aren_transliteration").save(tmp_path / "model.safetensors")
     assert_same_output(transliterate, tmp_path / "model.safetensors", REAL_WORDS)
+
+
+def test_ctc_decode_gives_the_same_bits(examples: Path, tmp_path: Path) -> None:
+    tokens = ["_", "a", "b", "c", " "]
+    (tmp_path / "tokens.txt").write_text("\n".join(tokens[:-1]) + "\n<space>\n")
+    (tmp_path / "words.txt").write_text("ab\nbca\nc\n")
+    (tmp_path / "words.arpa").write_text(ctc.estimate(["ab c", "c ab bca", "bca"], 2))
+    x = np.random.default_rng(0).standard_normal((60, 5)) * 2
+    log_probs = (x - np.log(np.exp(x).sum(-1, keepdims=True))).astype(np.float32)
+    np.save(tmp_path / "frames.npy", log_probs)
+    files = [tmp_path / "tokens.txt", tmp_path / "frames.npy"]
+    options = ["--language-model", tmp_path / "words.arpa", "--lexicon", tmp_path / "words.txt", "--beam-size", 8]
+    printed = output_of(examples / "ctc_decode", *files, *options, "--words", text="")
+    decoder = ctc.Decoder(tokens, lexicon=["ab", "bca", "c"], language_model=tmp_path / "words.arpa", beam_size=8)
+    best = decoder.decode(log_probs)[0]
+    text, score = printed[0].split("\t")
+    assert (text, float(score)) == (best.text, best.score)
+    assert [line.split("\t")[:3] for line in printed[1:]] == [[w.text, str(w.start), str(w.end)] for w in best.words]
 
 
 @pytest.mark.parametrize(

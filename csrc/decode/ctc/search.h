@@ -25,6 +25,7 @@ class CtcFrameTokens {
   bool has(std::int32_t token) const { return takes_all_ || chosen_[static_cast<std::size_t>(token)] != 0; }
 
  private:
+  void add(std::int64_t token, float log_prob);
   void sort_best(std::size_t count);
 
   std::int64_t classes_, blank_, most_;
@@ -32,6 +33,8 @@ class CtcFrameTokens {
   bool takes_all_;
   std::vector<Entry> entries_;
   std::vector<std::uint8_t> chosen_;
+  std::vector<float> values_;  // of the best classes, where few of many are wanted; else empty
+  std::vector<std::int64_t> classes_found_;
 };
 
 class CtcSearch {

@@ -1178,6 +1178,11 @@ class NgramModel:
         """
         An ARPA file, or the binary form, which is mapped.
         """
+    @staticmethod
+    def parse(content: bytes) -> NgramModel:
+        """
+        The same from the content of a file.
+        """
     def __contains__(self, arg0: str) -> bool:
         ...
     def __len__(self) -> int:

@@ -71,6 +71,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
         "autograd",
         "ops",
         "control",
+        "ctc",
         "state",
         "nn",
         "models",

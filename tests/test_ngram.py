@@ -83,6 +83,7 @@ def test_a_model_of_a_file(tmp_path: Path) -> None:
     scores = model.score("a b")
     assert [(w.order, w.known) for w in scores] == [(2, True), (0, False), (1, True)]
     assert model.log10_prob("a b") == pytest.approx(-0.125 + (0.5 - 1) - 0.5)
+    assert ctc.NgramModel.parse(GOOD.encode()).score("a b") == ctc.NgramModel.parse(GOOD).score("a b") == scores
     assert model.perplexity("a") == pytest.approx(10 ** ((0.125 + 0.75) / 2))
 
 

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -36,6 +37,15 @@ void bind_ngram(py::module_& module) {
             return std::const_pointer_cast<NgramModel>(NgramModel::load(file));
           },
           py::arg("file"), "An ARPA file, or the binary form, which is mapped.")
+      .def_static(
+          "parse",
+          [](const py::bytes& content) {
+            const auto owner = std::make_shared<const std::string>(content);
+            const py::gil_scoped_release no_gil;
+            const auto bytes = std::as_bytes(std::span(*owner));
+            return std::const_pointer_cast<NgramModel>(NgramModel::read(bytes, owner, "text"));
+          },
+          py::arg("content"), "The same from the content of a file.")
       .def("save", &NgramModel::save, py::arg("file"), "Writes the binary form.")
       .def_property_readonly("order", &NgramModel::order, "Words of the longest n-grams.")
       .def_property_readonly("counts", &NgramModel::counts, "N-grams of each order.")

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -73,9 +74,21 @@ struct Arguments {
   std::map<std::string, std::string> options;
   bool words = false;
 
-  std::string option(const std::string& name, const std::string& otherwise) const {
+  std::string option(const std::string& name) const {
     const auto found = options.find(name);
-    return found == options.end() ? otherwise : found->second;
+    return found == options.end() ? "" : found->second;
+  }
+
+  double number(const std::string& name, double otherwise) const {
+    const std::string text = option(name);
+    if (text.empty()) return otherwise;
+    std::size_t used = 0;
+    try {
+      const double value = std::stod(text, &used);
+      if (used == text.size()) return value;
+    } catch (const std::logic_error&) {  // what std::stod throws
+    }
+    throw pyseq::ValueError(name + " is \"" + text + "\", expected a number");
   }
 };
 
@@ -100,11 +113,11 @@ Arguments parse(int argc, char** argv) {
 pyseq::CtcDecoder make_decoder(const Arguments& arguments) {
   pyseq::CtcVocabulary vocabulary = read_vocabulary(arguments.files[0]);
   pyseq::CtcOptions options;
-  options.beam_size = std::stoll(arguments.option("--beam-size", "16"));
-  options.alpha = std::stod(arguments.option("--alpha", "0.5"));
-  options.beta = std::stod(arguments.option("--beta", "0"));
+  options.beam_size = static_cast<std::int64_t>(arguments.number("--beam-size", 16));
+  options.alpha = arguments.number("--alpha", options.alpha);
+  options.beta = arguments.number("--beta", options.beta);
   pyseq::CtcKnowledge knowledge;
-  const std::string model = arguments.option("--language-model", ""), lexicon = arguments.option("--lexicon", "");
+  const std::string model = arguments.option("--language-model"), lexicon = arguments.option("--lexicon");
   if (!model.empty()) knowledge.language_model = pyseq::NgramModel::load(model);
   if (!lexicon.empty()) {
     for (const std::string& word : read_lines(lexicon)) {

@@ -35,19 +35,32 @@ class NgramModel:
         Katz, "Estimation of probabilities from sparse data" (1987); the ARPA format of SRILM's ngram-format(5).
 
     Example:
-        >>> import tempfile, pathlib
         >>> from pyseq import ctc
         >>> text = "\\data\\\nngram 1=3\n\n\\1-grams:\n-1 <s>\n-0.5 </s>\n-0.3 yes\n\n\\end\\\n"
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     file = pathlib.Path(folder) / "tiny.arpa"
-        ...     _ = file.write_text(text)
-        ...     model = ctc.NgramModel(file)
+        >>> model = ctc.NgramModel.parse(text)
         >>> round(model.log10_prob("yes yes"), 2)
         -1.1
     """
 
     def __init__(self, file: str | PathLike[str]) -> None:
         self.core = _core.NgramModel.load(file)
+
+    @classmethod
+    def parse(cls, content: str | bytes) -> NgramModel:
+        """A model from the content of a file.
+
+        Args:
+            content: the text of an ARPA file, such as `estimate` gives, or the bytes of either form.
+
+        Example:
+            >>> from pyseq import ctc
+            >>> model = ctc.NgramModel.parse(ctc.estimate(["to be or not to be"]))
+            >>> model.perplexity("to be") < model.perplexity("be to")
+            True
+        """
+        model = cls.__new__(cls)
+        model.core = _core.NgramModel.parse(content.encode() if isinstance(content, str) else content)
+        return model
 
     def save(self, file: str | PathLike[str]) -> None:
         """Write the binary form."""

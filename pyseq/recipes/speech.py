@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from pyseq import audio, data
+from pyseq import audio, ctc, data
+from pyseq.program import Program
 from pyseq.recipes.recipe import option
 from pyseq.recipes.transcription import BLANK, TranscriptionConfig, TranscriptionRecipe, Utterance
+from pyseq.tasks import SpeechRecognizer
 from pyseq.text import Vocabulary
 
 FILE = "train.npz"
 SPEAKERS_HELD_OUT = 8
+NGRAM_ORDER, NGRAM_BEAM = 3, 50
 ABOUT = "CMU AN4's 13 cepstra at 100 frames a second, each with mean 0 and variance 1 over the utterance"
 
 
@@ -54,6 +57,19 @@ class Speech(TranscriptionRecipe):
             [utterance for utterance, speaker in zip(utterances, speakers, strict=True) if speaker in held_out],
             None,
         )
+
+    def evaluate_program(self, program: Program) -> dict[str, float]:
+        """Error rates of an exported model on what is held out; also with an n-gram model of the training texts."""
+        model = SpeechRecognizer(program)
+        texts = [utterance.text for utterance in self.training_set]
+        decoder = model.decoder(
+            language_model=ctc.NgramModel.parse(ctc.estimate(texts, NGRAM_ORDER)),
+            lexicon=sorted({word for text in texts for word in text.split()}),
+            beam_size=NGRAM_BEAM,
+        )
+        found = model.transcribe_batch([utterance.signal for utterance in self.held_out], decoder)
+        rates = self.error_rates([transcript.text for transcript in found])
+        return {**super().evaluate_program(program), **{f"{name}_with_ngrams": rate for name, rate in rates.items()}}
 
     def signal_fields(self) -> dict[str, Any]:
         """Which features the model takes."""

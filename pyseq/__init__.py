@@ -7,6 +7,7 @@ and from C++, `pyseq.load` opens such files and the model folders of other proje
 from __future__ import annotations
 
 import importlib
+import logging
 from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,11 @@ from pyseq._core import (
     usable_cpus,
 )
 
+# Silent by default: an application's `logging` configuration decides what is shown.
+logging.getLogger("pyseq").addHandler(logging.NullHandler())
+
 if TYPE_CHECKING:
-    from pyseq import audio, ctc, data, decode, embeddings, models, nn, ops, random, recipes, text, train, viz
+    from pyseq import audio, ctc, data, decode, doctor, embeddings, models, nn, ops, random, recipes, text, train, viz
     from pyseq.autograd import Tape
     from pyseq.control import repeat, scan
     from pyseq.dim import Dim, TraceError
@@ -58,6 +62,7 @@ _MODULES = (
     "ctc",
     "data",
     "decode",
+    "doctor",
     "embeddings",
     "models",
     "nn",
@@ -137,6 +142,7 @@ __all__ = [
     "ctc",
     "data",
     "decode",
+    "doctor",
     "embeddings",
     "export",
     "load",

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pyseq
+from pyseq.doctor.diagnosis import cmake_folder
 
 
 def information() -> str:
@@ -28,8 +29,7 @@ def information() -> str:
 
 def cmake_dir() -> Path:
     """The folder that holds pyseqConfig.cmake: what pyseq_DIR must be for find_package(pyseq)."""
-    # The compiled parts stand beside _core, which an editable install keeps apart from the sources.
-    folder = Path(pyseq._core.__file__).parent / "cpp" / "lib" / "cmake" / "pyseq"
+    folder = cmake_folder()
     if not (folder / "pyseqConfig.cmake").is_file():
         raise pyseq.UnsupportedError(f"this installation has no C++ library: {folder} is not there")
     return folder

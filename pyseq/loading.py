@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from pyseq.tasks import (
     VoiceActivity,
 )
 
+LOG = logging.getLogger("pyseq.loading")
 ASSETS = Path(__file__).parent / "assets"
 PROGRAM_FILE = "pyseq program file (.safetensors)"
 TASKS: dict[str, Any] = {
@@ -80,6 +82,7 @@ def load(
     program = _open(location, mmap, dtype, cache_dtype)
     task = program.task
     kind = task.get("kind", "none")
+    LOG.info("%s: a %s, %d tensors", location, kind, len(program.tensors))
     if kind not in TASKS:
         raise _core.UnsupportedError(
             f"{location}: a program with the task {kind!r}, expected one of {', '.join(TASKS)}; "
@@ -106,6 +109,7 @@ def _open(location: Path, mmap: bool, dtype: str | None, cache_dtype: str | None
         return Program.load(location, mmap=mmap, dtype=dtype, cache_dtype=cache_dtype)
     for family in FAMILIES:
         if family.recognises(location):
+            LOG.debug("%s: converting a %s", location, family.description)
             program = family.convert(location)
             is_as_stored = dtype is None and cache_dtype is None
             return program if is_as_stored else program.with_dtype(dtype, cache_dtype=cache_dtype)

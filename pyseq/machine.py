@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 
 from pyseq import _core
 
+LOG = logging.getLogger("pyseq.machine")
 PEAK_TYPES = ("float32", "bfloat16", "int8")
 SECONDS = 0.15  # per figure
 USUAL_CACHES = {"L1": 32 << 10, "L2": 1 << 20, "L3": 16 << 20}  # where the system does not say
@@ -58,14 +60,26 @@ def machine_limits(threads: int | None = None, *, fresh: bool = False) -> Machin
         (['bfloat16', 'float32', 'int8'], ['DRAM', 'L1', 'L2', 'L3'])
     """
     threads = threads or _core.num_threads()
-    key = f"{cpu_model()} | {_core.active_isa()} | {threads} threads | pyseq {_core.__version__}"
-    kept = {} if fresh else read_kept()
-    try:
-        return MachineLimits(**kept[key])
-    except (KeyError, TypeError):
-        limits = measure(threads)
-    keep({**read_kept(), key: asdict(limits)})
+    kept = None if fresh else kept_limits(threads)
+    if kept is not None:
+        return kept
+    LOG.info("measuring the limits of this machine, %d threads", threads)
+    limits = measure(threads)
+    keep({**read_kept(), key_of(threads): asdict(limits)})
     return limits
+
+
+def kept_limits(threads: int | None = None) -> MachineLimits | None:
+    """The limits that were measured before for a number of threads (default: those in use); None: none were."""
+    try:
+        return MachineLimits(**read_kept()[key_of(threads or _core.num_threads())])
+    except (KeyError, TypeError):
+        return None
+
+
+def key_of(threads: int) -> str:
+    """What limits belong to."""
+    return f"{cpu_model()} | {_core.active_isa()} | {threads} threads | pyseq {_core.__version__}"
 
 
 def measure(threads: int) -> MachineLimits:
@@ -146,5 +160,5 @@ def keep(limits: Mapping[str, Any]) -> None:
         with os.fdopen(handle, "w") as stream:
             json.dump(limits, stream, indent=1)
         os.replace(temporary, target)
-    except OSError:
-        return
+    except OSError as error:
+        LOG.warning("the limits of this machine cannot be kept, so they will be measured again: %s", error)

@@ -44,6 +44,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "audio": {"_core", "ops"},
     "nn": {"_core", "dim", "tensor", "random", "ops", "control", "state", "audio"},
     "machine": {"_core"},
+    "doctor": {"_core", "machine"},
     "profiling": {"_core", "machine"},
     "packing": {"_core"},
     "program": {"_core", "profiling", "text"},

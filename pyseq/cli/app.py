@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -15,6 +17,7 @@ from pyseq.cli import (
     ctc,
     data,
     demo,
+    doctor,
     inspect,
     listen,
     profile,
@@ -52,9 +55,19 @@ app.command("convert")(convert.convert)
 app.command("quantize")(quantize.quantize)
 app.command("bench")(bench.bench)
 app.command("profile")(profile.profile)
+app.command("doctor")(doctor.doctor)
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
+
+
+class Level(str, Enum):
+    """Levels of messages, as Python's logging has them."""
+
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
 
 
 def show_version(wanted: bool) -> None:
@@ -69,8 +82,21 @@ def options(
     version: Annotated[
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    log: Annotated[
+        Level, typer.Option(help="Show the library's messages from this level on, on standard error.")
+    ] = Level.warning,
 ) -> None:
     """Sequence models on the CPU."""
+    show_messages(log)
+
+
+def show_messages(level: Level) -> None:
+    """Let the library's messages appear on standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(name)s: %(levelname)s: %(message)s"))
+    logger = logging.getLogger("pyseq")
+    logger.handlers = [handler]
+    logger.setLevel(level.value.upper())
 
 
 def main() -> None:

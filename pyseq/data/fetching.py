@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib
+import logging
 import lzma
 import os
 import shutil
@@ -17,6 +18,7 @@ from pyseq import _core
 from pyseq.data.finding import cache_folder
 from pyseq.data.registry import DataSet, RemoteFile, data_sets
 
+LOG = logging.getLogger("pyseq.data")
 BLOCK = 1 << 16
 TIMEOUT = 30.0  # seconds without a byte
 
@@ -46,6 +48,7 @@ def get(name: str, to: str | os.PathLike[str] | None = None, registry: str | os.
     folder = cache_folder() / name if to is None else Path(to)
     folder.mkdir(parents=True, exist_ok=True)
     for remote in found.files:
+        LOG.info("data set %s: fetching %s", name, remote.url)
         fetched = fetch(remote, folder)
         convert(fetched, folder / remote.to, remote.characters)
     return folder

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
+LOG = logging.getLogger("pyseq.data")
 VARIABLE = "PYSEQ_DATA_DIR"
 
 
@@ -43,6 +45,7 @@ def find(name: str, path: str | os.PathLike[str] | None = None) -> Path:
     places.append(cache_folder() / name)
     for place in places:
         if place.is_dir():
+            LOG.debug("data set %s: in %s", name, place)
             return place
     looked = " or ".join(map(str, places))
     raise FileNotFoundError(f"data set {name} is not in {looked}; get it: pyseq data get {name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any, overload
@@ -14,6 +15,8 @@ from pyseq.nn import Module
 from pyseq.program import Program
 
 __all__ = ["Input", "export"]
+
+LOG = logging.getLogger("pyseq.exporting")
 
 
 @overload
@@ -93,6 +96,7 @@ def export(
         content = program_bytes(recorded, functions, task or {}, vocabularies or {}, pack)
         program = Program.parse(content)
         if check:
+            LOG.debug("comparing the program with the module")
             accept(module, functions, program)
     finally:
         for part, training in modes:
@@ -100,4 +104,5 @@ def export(
     if file is None:
         return content
     program.save(file)
+    LOG.info("wrote %s: %d bytes, functions %s", file, len(content), ", ".join(program.function_names))
     return None

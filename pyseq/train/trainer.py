@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +25,7 @@ from pyseq.train.progress import ProgressBar
 from pyseq.train.run import BatchSource, Counters, Loss, Metrics, Result
 from pyseq.train.settings import Settings
 
+LOG = logging.getLogger("pyseq.train")
 LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.csv"
 
 
@@ -125,6 +127,7 @@ class Trainer:
             bar.close()
             metrics_file.close()
         counters = self.counters
+        LOG.info("stopped by %s after %d steps, %.1f s", reason, counters.step, counters.seconds)
         return Result(
             reason,
             counters.step,
@@ -262,6 +265,7 @@ class Trainer:
         }
         counters.window_loss = counters.window_units = 0.0
         metrics_file.write(counters.step, self.batches.epoch, counters.seconds, values)
+        LOG.debug("step %d: loss %.4f, %.0f units/s", counters.step, values["train/loss"], speed)
 
     def _evaluation_due(self) -> bool:
         settings, counters = self.settings, self.counters
@@ -289,6 +293,7 @@ class Trainer:
         )
         shown = ", ".join(f"{name} {value:.4f}" for name, value in self.metrics.items())
         bar.say(f"step {counters.step}: {shown}")
+        LOG.info("step %d: %s", counters.step, shown)
         self._compare(planned)
         for callback in self.callbacks:
             callback.after_evaluation(self, self.metrics)
@@ -324,6 +329,7 @@ class Trainer:
     def _save(self, name: str) -> None:
         if self.folder is not None:
             self.checkpoint().save(self.folder / name)
+            LOG.debug("wrote %s", self.folder / name)
 
     def checkpoint(self) -> Checkpoint:
         """The run as it is now."""
@@ -371,3 +377,4 @@ class Trainer:
         self.counters = Counters(**facts["counters"])
         self._evaluated_epoch = facts["evaluated_epoch"]
         self.metrics = dict(facts["metrics"])
+        LOG.info("going on from step %d", self.counters.step)

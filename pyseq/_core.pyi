@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'CooccurrenceCounter', 'CtcAlignment', 'CtcDecoder', 'CtcHypothesis', 'CtcOptions', 'CtcSpan', 'CtcStream', 'CtcVocabulary', 'CtcWord', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'GloveTrainer', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'NgramModel', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'TranslationOptions', 'Translator', 'UnsupportedError', 'Vocabulary', 'WordCounter', 'WordTrainer', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'ctc_align', 'ctc_collapse', 'ctc_greedy', 'ctc_segments', 'ctc_words', 'fill_zeros', 'huffman_tree', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'subword_buckets', 'subword_lists', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'CooccurrenceCounter', 'CtcAlignment', 'CtcDecoder', 'CtcHypothesis', 'CtcOptions', 'CtcSpan', 'CtcStream', 'CtcVocabulary', 'CtcWord', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'GloveTrainer', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'NgramModel', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'Tagger', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'TranslationOptions', 'Translator', 'UnsupportedError', 'Vocabulary', 'WordCounter', 'WordTrainer', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'ctc_align', 'ctc_collapse', 'ctc_greedy', 'ctc_segments', 'ctc_words', 'fill_zeros', 'huffman_tree', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'subword_buckets', 'subword_lists', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -1367,6 +1367,21 @@ class CtcDecoder:
         ...
     def stream(self) -> CtcStream:
         ...
+class Tagger:
+    """
+    A program whose task is "tagger"; usable from many threads.
+    """
+    def __init__(self, program: Program) -> None:
+        ...
+    def tag_batch(self, texts: collections.abc.Sequence[str], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[tuple[str, float, int, int]]]:
+        """
+        For each text its words: label, probability, begin and end in characters.
+        """
+    @property
+    def labels(self) -> list[str]:
+        """
+        All labels, in the order of the model's logits.
+        """
 def active_isa() -> str:
     """
     The instruction-set tier in use.

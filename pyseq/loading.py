@@ -23,6 +23,7 @@ from pyseq.tasks import (
     Tagger,
     TokenizedClassifier,
     TokenizedGenerator,
+    TokenizedTagger,
     TokenizedTranslator,
     Translator,
     TriggerDetector,
@@ -51,6 +52,7 @@ TOKENIZED: dict[str, Any] = {
     "translator": TokenizedTranslator,
     "generator": TokenizedGenerator,
     "classifier": TokenizedClassifier,
+    "tagger": TokenizedTagger,
 }
 HUB_FILES = "config.json, model.safetensors, and the tokenizer's files"
 SHOWN = 8  # names of files in an error message

@@ -8,6 +8,7 @@ import numpy as np
 import op_rows_additive
 import op_rows_attention
 import op_rows_convolution
+import op_rows_crf
 import op_rows_ctc
 import op_rows_elementwise
 import op_rows_gemm
@@ -119,6 +120,7 @@ ROWS: dict[str, OpRow] = {
         *op_rows_attention.ROWS,
         *op_rows_recurrent.ROWS,
         *op_rows_convolution.ROWS,
+        *op_rows_crf.ROWS,
         *op_rows_ctc.ROWS,
         *op_rows_elementwise.ROWS,
         *op_rows_gemm.ROWS,

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import test_classifier
 import test_generator
+import test_tagger
 import tiny_captions
 from model_folders import write_folder
 
 import pyseq
 from pyseq import ctc
+from pyseq.cli.run import tagged
 
 PROJECT = Path(__file__).resolve().parent / "cmake_project"
 TINY_WORDS = ["abc", "hgfedcba", "", "deadbeef"]
@@ -82,6 +84,13 @@ def test_run_answers_for_every_task(examples: Path, tmp_path: Path) -> None:
     found = [classifier.classify(word) for word in test_classifier.TEXTS]
     printed = output_of(examples / "run", file, text="\n".join(test_classifier.TEXTS))
     assert printed == [f"{one.label}\t{one.probability:.6f}" for one in found]
+
+    for labels in (test_tagger.LABELS, list("ABCDE")):  # spans, or a label for every word
+        tagger = test_tagger.write(labels=labels)
+        tagger.save(file)
+        texts = ["Anna and b", "and \u00e4b anna anna"]
+        printed = output_of(examples / "run", file, text="\n".join(texts))
+        assert printed == [tagged(tagger, text) for text in texts]
 
     captioner = tiny_captions.write_captioner()
     captioner.save(file)

@@ -84,6 +84,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
         "data",
         "train",
         "metrics",
+        "embeddings",
         "tasks",
         "loading",
     },

@@ -26,4 +26,5 @@ PYBIND11_MODULE(_core, module) {
   pyseq::bind_ctc(module);
   pyseq::bind_ngram(module);
   pyseq::bind_ctc_decoder(module);
+  pyseq::bind_tagger(module);
 }

@@ -2,7 +2,7 @@
 # To add a family, add its name to PYSEQ_KERNEL_FAMILIES and its table to csrc/kernels/table.h. To add a tier, add a line
 # below, its vector operations to csrc/kernels/vector/vec.h and its name to csrc/base/cpu.cpp. A tier that EXTENDS another
 # one compiles only the FAMILIES that have use for its further instructions, and takes the others from it.
-set(PYSEQ_KERNEL_FAMILIES additive attention conv ctc embeddings gemm limits optimizer pointwise recurrent rowwise spectrum)
+set(PYSEQ_KERNEL_FAMILIES additive attention conv crf ctc embeddings gemm limits optimizer pointwise recurrent rowwise spectrum)
 
 set(PYSEQ_TIERS)
 set(PYSEQ_TIER_LIBRARIES) # of all tiers and families

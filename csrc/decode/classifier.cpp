@@ -19,16 +19,6 @@ using Ids = std::vector<std::int64_t>;
 constexpr const char* kKind = "classifier";
 constexpr std::size_t kMostTexts = 64;  // at once: bounds memory
 
-std::vector<std::string> labels_of(const TaskFields& task) {
-  const nlohmann::json* found = task.find("labels");
-  if (found == nullptr) task.reject("the task has no \"labels\"");
-  if (!found->is_array() || found->empty())
-    task.reject("\"labels\" is " + found->dump() + ", expected a list of texts");
-  std::vector<std::string> labels;
-  for (const nlohmann::json& label : *found) labels.push_back(task.as_text(label, "labels"));
-  return labels;
-}
-
 }  // namespace
 
 std::string task_kind(const Program& program) {
@@ -46,7 +36,7 @@ Classifier::Classifier(std::shared_ptr<const Program> program)
     : program_(std::move(program)), sessions_(std::make_shared<SessionPool>(program_)) {
   const TaskFields task(program_->task(), kKind);
   vocabulary_ = require_vocabulary(*program_, kKind, task.text("vocabulary"));
-  labels_ = labels_of(task);
+  labels_ = task.texts("labels");
   require_function(*program_, kKind, "classify");
 }
 

@@ -71,6 +71,16 @@ std::vector<std::int64_t> TaskFields::ids(const char* name) const {
   return result;
 }
 
+std::vector<std::string> TaskFields::texts(const char* name) const {
+  const Json* found = find(name);
+  const std::string quoted = "\"" + std::string(name) + "\"";
+  if (found == nullptr) reject("the task has no " + quoted);
+  if (!found->is_array() || found->empty()) reject(quoted + " is " + found->dump() + ", expected a list of texts");
+  std::vector<std::string> result;
+  for (const Json& one : *found) result.push_back(as_text(one, name));
+  return result;
+}
+
 std::shared_ptr<const Vocabulary> require_vocabulary(const Program& program, const std::string& kind,
                                                      const std::string& name) {
   const std::vector<std::string> names = program.vocabulary_names();

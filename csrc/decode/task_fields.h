@@ -23,8 +23,9 @@ class TaskFields {
   std::int64_t integer(const char* name, std::int64_t lowest) const;
   /// Absent or null: nothing.
   std::optional<std::int64_t> optional_integer(const char* name, std::int64_t lowest) const;
-  std::vector<std::int64_t> ids(const char* name) const;  // absent: none
-  const nlohmann::json* find(const char* name) const;     // null: absent
+  std::vector<std::int64_t> ids(const char* name) const;   // absent: none
+  std::vector<std::string> texts(const char* name) const;  // at least one
+  const nlohmann::json* find(const char* name) const;      // null: absent
 
   [[noreturn]] void reject(const std::string& problem) const;
   std::int64_t as_integer(const nlohmann::json& value, const char* name, std::int64_t lowest) const;

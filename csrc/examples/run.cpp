@@ -2,14 +2,17 @@
 //
 //     run MODEL.safetensors [SEED] < lines.txt
 //
-// A translator prints a line per line, a classifier the label and its probability, a language model goes on with the
-// line (the same SEED writes the same text). A captioner takes the line as the name of a binary PPM file (P6) of the
-// size that it knows: `convert picture.png -background white -flatten -resize 32x32! picture.ppm` makes one.
+// A translator prints a line per line, a classifier the label and its probability, a tagger the spans that it finds
+// ("label: words", tabs between) or every word with its label, a language model goes on with the line (the same SEED
+// writes the same text). A captioner takes the line as the name of a binary PPM file (P6) of the size that it knows:
+// `convert picture.png -background white -flatten -resize 32x32! picture.ppm` makes one.
 #include <pyseq/captioner.h>
 #include <pyseq/classifier.h>
 #include <pyseq/generator.h>
+#include <pyseq/tagger.h>
 #include <pyseq/translator.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <fstream>
@@ -17,6 +20,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -31,6 +35,24 @@ Answer classifier(std::shared_ptr<const pyseq::Program> program) {
   return [model = pyseq::Classifier(std::move(program))](const std::string& line) {
     const pyseq::LabelProbability best = model.classify(line).front();
     return best.label + '\t' + std::to_string(best.probability);
+  };
+}
+
+Answer tagger(std::shared_ptr<const pyseq::Program> program) {
+  return [model = pyseq::Tagger(std::move(program))](const std::string& line) {
+    const std::vector<pyseq::WordLabel> words = model.tag(line);
+    const auto& labels = model.labels();
+    std::string answer;
+    if (std::find(labels.begin(), labels.end(), "O") == labels.end()) {
+      for (const pyseq::WordLabel& word : words) {
+        answer += (answer.empty() ? "" : " ") + line.substr(word.begin, word.end - word.begin) + "_" + word.label;
+      }
+      return answer;
+    }
+    for (const pyseq::LabelledSpan& span : pyseq::spans_of(words)) {
+      answer += (answer.empty() ? "" : "\t") + span.label + ": " + line.substr(span.begin, span.end - span.begin);
+    }
+    return answer;
   };
 }
 
@@ -73,6 +95,7 @@ Answer load(const std::string& file, std::uint64_t seed) {
   const std::string kind = pyseq::task_kind(*program);
   if (kind == "translator") return translator(std::move(program));
   if (kind == "classifier") return classifier(std::move(program));
+  if (kind == "tagger") return tagger(std::move(program));
   if (kind == "generator") return generator(std::move(program), seed);
   if (kind == "captioner") return captioner(std::move(program));
   throw pyseq::UnsupportedError(file + ": a program with the task \"" + kind + "\"");

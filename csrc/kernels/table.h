@@ -6,6 +6,7 @@
 #include "kernels/additive/args.h"
 #include "kernels/attention/args.h"
 #include "kernels/conv/args.h"
+#include "kernels/crf/args.h"
 #include "kernels/ctc/args.h"
 #include "kernels/embeddings/args.h"
 #include "kernels/gemm/args.h"
@@ -21,6 +22,7 @@ namespace pyseq {
 struct KernelTable : AdditiveKernels,
                      AttentionKernels,
                      ConvKernels,
+                     CrfKernels,
                      CtcKernels,
                      EmbeddingsKernels,
                      GemmKernels,

@@ -14,6 +14,8 @@ void add_batch_norm_ops(std::vector<OpDef>& ops);
 void add_binary_loss_ops(std::vector<OpDef>& ops);
 void add_cached_attention_ops(std::vector<OpDef>& ops);
 void add_convolution_ops(std::vector<OpDef>& ops);
+void add_crf_label_ops(std::vector<OpDef>& ops);
+void add_crf_loss_ops(std::vector<OpDef>& ops);
 void add_ctc_ops(std::vector<OpDef>& ops);
 void add_dropout_ops(std::vector<OpDef>& ops);
 void add_elementwise_ops(std::vector<OpDef>& ops);

@@ -21,6 +21,8 @@ std::vector<OpDef> build_registry() {
   add_binary_loss_ops(ops);
   add_cached_attention_ops(ops);
   add_convolution_ops(ops);
+  add_crf_label_ops(ops);
+  add_crf_loss_ops(ops);
   add_ctc_ops(ops);
   add_dropout_ops(ops);
   add_elementwise_ops(ops);

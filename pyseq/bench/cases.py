@@ -231,6 +231,16 @@ def ctc_loss(batch: int, time: int, classes: int, labels: int) -> BenchCase:
     return BenchCase("ctc_loss", f"{batch}x{time}x{classes} labels {labels}", make)
 
 
+def crf(op: str, batch: int, time: int, labels: int) -> BenchCase:
+    """Sums over paths, or the best one."""
+
+    def make(rng: Rng) -> Inputs:
+        inputs = {"emissions": normal(rng, batch, time, labels), "transitions": normal(rng, labels, labels)}
+        return {**inputs, "targets": rng.integers(0, labels, (batch, time))} if op == "crf_loss" else inputs
+
+    return BenchCase(op, f"{batch}x{time}x{labels}", make)
+
+
 def conv1d(time: int, width: int, out: int, kernel: int, groups: int = 1) -> BenchCase:
     """One sequence, weights packed, as many frames out as in."""
 
@@ -382,6 +392,7 @@ CASES: list[BenchCase] = [
     *(conv1d(*size) for size in [(1, 512, 512, 3), (1000, 80, 512, 3), (1000, 512, 512, 3), (1000, 512, 512, 31, 512)]),
     *(conv2d(*size) for size in [(64, 64, 64, 3), (128, 1, 32, 3)]),
     *pools(),
+    *(crf(op, 64, 24, labels) for op in ("crf_loss", "crf_marginals", "viterbi") for labels in (9, 45)),
     *(ctc_loss(16, 500, classes, 60) for classes in (32, 5000)),
     layer_norm(512, 512),
     rowwise("rms_norm", 512, 512),

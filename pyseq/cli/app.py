@@ -27,6 +27,7 @@ from pyseq.cli import (
     text,
     train,
     transcribe,
+    transfer,
     vectors,
 )
 
@@ -44,6 +45,7 @@ app.command("transcribe")(transcribe.transcribe)
 app.command("listen")(listen.listen)
 app.command("train", context_settings=train.FREE_ARGUMENTS)(train.train)
 app.command("eval")(train.evaluate)
+app.command("transfer", context_settings=train.FREE_ARGUMENTS)(transfer.transfer)
 app.command("score")(score.score)
 app.add_typer(analyze.app, name="analyze")
 app.add_typer(ctc.app, name="ctc")

@@ -16,6 +16,7 @@ from pyseq import ArgumentError
 from pyseq.decode import Regex, Trace, save_traces
 from pyseq.search_options import EARLY_EXITS
 from pyseq.tasks import Captioner, Classifier, Encoder, FillMask, Generator, Tagger
+from pyseq.text import OUTSIDE
 
 if TYPE_CHECKING:
     from pyseq.tasks import Hypothesis
@@ -98,7 +99,7 @@ def run(
                 print(json.dumps([round(float(value), 6) for value in vector]), flush=True)
     elif isinstance(loaded, Tagger):
         for text in lines:
-            print("\t".join(f"{span.label}: {span.text}" for span in loaded.spans(text)), flush=True)
+            print(tagged(loaded, text), flush=True)
     elif isinstance(loaded, FillMask):
         for text in lines:
             for fillings in loaded.fill(text):
@@ -129,6 +130,13 @@ def answers(loaded: Any, batch: list[str], prefix: str | None, options: dict[str
         batch, target_prefixes=[prefix] * len(batch) if prefix else [], **options
     )
     return found
+
+
+def tagged(tagger: Tagger, text: str) -> str:
+    """The spans of a text, "label: words"; where no label means outside of all spans, every word with its label."""
+    if OUTSIDE in tagger.labels:
+        return "\t".join(f"{span.label}: {span.text}" for span in tagger.spans(text))
+    return " ".join(f"{text[tag.begin : tag.end]}_{tag.label}" for tag in tagger.tag(text))
 
 
 def given_options(context: typer.Context) -> dict[str, Any]:

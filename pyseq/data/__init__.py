@@ -6,6 +6,7 @@ __path__ = extend_path(__path__, __name__)  # see pyseq/__init__.py
 
 from pyseq.data.batching import Batches
 from pyseq.data.finding import find
+from pyseq.data.labelled import Labelled, read_conll, read_tagged
 from pyseq.data.masking import MaskedTokens, mask_tokens
 from pyseq.data.padding import pad
 from pyseq.data.pairs import IGNORED, Pair, PairBatch, collate_pairs
@@ -16,6 +17,7 @@ from pyseq.data.windows import Windows
 __all__ = [
     "IGNORED",
     "Batches",
+    "Labelled",
     "MaskedTokens",
     "Pair",
     "PairBatch",
@@ -27,4 +29,6 @@ __all__ = [
     "find",
     "mask_tokens",
     "pad",
+    "read_conll",
+    "read_tagged",
 ]

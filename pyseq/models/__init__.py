@@ -18,11 +18,14 @@ from pyseq.models.gpt import Gpt, GptOptions
 from pyseq.models.image_encoder import ImageEncoder
 from pyseq.models.language_model import LanguageModelOptions, RecurrentLanguageModel
 from pyseq.models.recurrent import RecurrentEncoderDecoder
+from pyseq.models.sequence_tagger import SequenceTagger, TaggerOptions
 from pyseq.models.source_attention import SourceAttention
 from pyseq.models.speech import SpeechCtc, SpeechCtcOptions, SpeechTransformer
+from pyseq.models.text_classifier import TextClassifier, TextClassifierOptions
 from pyseq.models.transformer import Transformer, TransformerOptions
 from pyseq.models.trigger import TriggerModel, TriggerOptions
 from pyseq.models.voice_activity import VoiceActivityModel, VoiceActivityOptions
+from pyseq.models.word_encoder import WordEncoder, WordOptions, WordVectorTable
 
 __all__ = [
     "AcousticModel",
@@ -45,17 +48,24 @@ __all__ = [
     "LanguageModelOptions",
     "RecurrentEncoderDecoder",
     "RecurrentLanguageModel",
+    "SequenceTagger",
     "ShowAndTell",
     "ShowAttendTell",
     "SourceAttention",
     "SpeechCtc",
     "SpeechCtcOptions",
     "SpeechTransformer",
+    "TaggerOptions",
+    "TextClassifier",
+    "TextClassifierOptions",
     "Transformer",
     "TransformerOptions",
     "TriggerModel",
     "TriggerOptions",
     "VoiceActivityModel",
     "VoiceActivityOptions",
+    "WordEncoder",
+    "WordOptions",
+    "WordVectorTable",
     "doubly_stochastic_penalty",
 ]

@@ -55,6 +55,7 @@ from pyseq.nn.batch_norm import BatchNorm1d, BatchNorm2d
 from pyseq.nn.cells import GRUCell, LSTMCell, RNNCell
 from pyseq.nn.containers import ModuleList, Sequential
 from pyseq.nn.convolution import Conv1d, Conv2d
+from pyseq.nn.crf import CRF
 from pyseq.nn.dropout import Dropout
 from pyseq.nn.embedding import Embedding
 from pyseq.nn.linear import Linear
@@ -78,6 +79,7 @@ from pyseq.nn.universal import UniversalEncoder
 from pyseq.tensor import Buffer, Parameter
 
 __all__ = [
+    "CRF",
     "GELU",
     "GRU",
     "LSTM",

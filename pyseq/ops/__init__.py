@@ -8,6 +8,7 @@ are: float32 (or int64/int32 where integers are meant), C-contiguous; nothing is
 from pyseq.ops.additive import additive_attention
 from pyseq.ops.attention import attention, cached_attention, kv_cache, pack_keys
 from pyseq.ops.convolution import conv1d, conv2d
+from pyseq.ops.crf import crf_loss, crf_marginals, viterbi
 from pyseq.ops.ctc import ctc_loss
 from pyseq.ops.dense import embedding, linear, linear_pair, linear_triple, matmul
 from pyseq.ops.elementwise import add, add_integer, divide, gelu, multiply, relu, sigmoid, silu, subtract, tanh
@@ -50,6 +51,8 @@ __all__ = [
     "conv2d",
     "coupled_lstm",
     "coupled_lstm_step",
+    "crf_loss",
+    "crf_marginals",
     "cross_entropy",
     "ctc_loss",
     "divide",
@@ -108,4 +111,5 @@ __all__ = [
     "tanh",
     "top_k",
     "unpack_rows",
+    "viterbi",
 ]

@@ -15,7 +15,7 @@ from pyseq import data, metrics
 from pyseq.data import IGNORED
 from pyseq.models import BertClassifier, BertOptions, BertTagger
 from pyseq.program import Program
-from pyseq.tasks import Tagger, TokenizedClassifier
+from pyseq.tasks import TokenizedClassifier, TokenizedTagger
 from pyseq.text import SubwordTokenizer
 
 OUTSIDE = "O"
@@ -154,7 +154,7 @@ class WordTask(LabellingTask):
     def program_figures(self, program: Program, rows: list[Any]) -> dict[str, float]:
         """The same of an exported model."""
         found = []
-        tags = Tagger(program).tag_batch([" ".join(words) for words, _ in rows])
+        tags = TokenizedTagger(program).tag_batch([" ".join(words) for words, _ in rows])
         for (words, _), row in zip(rows, tags, strict=True):
             offsets = [(tag.begin, tag.end) for tag in row]
             found.append(self._by_word(offsets, [tag.label for tag in row], words))

@@ -24,9 +24,12 @@ _NOT_RECIPES = {
     "configuration",
     "running",
     "labelling",
+    "sequence_labels",
     "sequence_pairs",
     "spoken_digits",
     "transcription",
+    "transfer",
+    "word_table",
     "recurrent_pairs",
     "translation",
 }

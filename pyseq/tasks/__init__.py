@@ -8,7 +8,7 @@ from pyseq.tasks.generator import Generator, TextScore
 from pyseq.tasks.sound_classifier import SoundClassifier
 from pyseq.tasks.spectrogram_recognizer import SpectrogramRecognizer
 from pyseq.tasks.speech_recognizer import SpeechRecognizer
-from pyseq.tasks.tagger import Span, Tag, Tagger
+from pyseq.tasks.tagger import Span, Tag, Tagger, TokenizedTagger
 from pyseq.tasks.tokenized import TokenizedClassifier, TokenizedGenerator, TokenizedTranslator
 from pyseq.tasks.transcripts import Transcript, Word
 from pyseq.tasks.translator import Hypothesis, Translator
@@ -35,6 +35,7 @@ __all__ = [
     "TextScore",
     "TokenizedClassifier",
     "TokenizedGenerator",
+    "TokenizedTagger",
     "TokenizedTranslator",
     "Transcript",
     "Translator",

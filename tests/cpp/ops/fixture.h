@@ -39,7 +39,10 @@ inline std::vector<Tensor> run(std::string_view name, const std::vector<Tensor>&
   const Attrs attrs = normalize_attrs(op, args.attrs, label);
   std::vector<KvCache*> caches;
   if (args.cache != nullptr) caches.push_back(args.cache);
-  const bool want[] = {args.want_optional};
+  const bool all[] = {args.want_optional, args.want_optional, args.want_optional, args.want_optional};
+  const auto optional =
+      std::count_if(op.outputs.begin(), op.outputs.end(), [](const OutputDef& y) { return y.optional; });
+  const std::span<const bool> want(all, static_cast<std::size_t>(optional));
   return run_op(op, inputs, caches, attrs, want, args.limits, label);
 }
 

@@ -22,6 +22,8 @@ TEST_CASE("the registry has the ops of docs/architecture.md, in alphabetical ord
                                                   "conv2d",
                                                   "coupled_lstm",
                                                   "coupled_lstm_step",
+                                                  "crf_loss",
+                                                  "crf_marginals",
                                                   "cross_entropy",
                                                   "ctc_loss",
                                                   "divide",
@@ -76,7 +78,8 @@ TEST_CASE("the registry has the ops of docs/architecture.md, in alphabetical ord
                                                   "sum",
                                                   "tanh",
                                                   "top_k",
-                                                  "unpack_rows"};
+                                                  "unpack_rows",
+                                                  "viterbi"};
   std::vector<std::string_view> names;
   for (const OpDef& op : all_ops()) names.push_back(op.name);
   CHECK(names == expected);

@@ -1,0 +1,170 @@
+"""Sentiment: whether a sentence about a film is for or against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pyseq
+from pyseq import data, ops
+from pyseq.models import TextClassifier, TextClassifierOptions
+from pyseq.program import Program
+from pyseq.recipes.labelling import read_sentences
+from pyseq.recipes.recipe import Recipe, RecipeConfig, option
+from pyseq.recipes.word_table import GivenVectors, WordTable
+from pyseq.tasks import Classifier
+from pyseq.tensor import Tensor
+from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, FlatParameters, Optimizer
+
+HELD_OUT_SHARE = 0.1
+NAMES = {"0": "negative", "1": "positive"}
+WARMUP_STEPS = 50
+DEFAULT_STEPS = 1000  # of the schedule of a run that only time limits
+
+
+@dataclass(frozen=True)
+class SentimentConfig(RecipeConfig):
+    """Options of the recipe `sentiment`."""
+
+    epochs: int | None = option(8, "Passes over the data at most.")
+    batch_size: int = option(64, "Sentences in a batch.")
+    learning_rate: float = option(2e-3, "Learning rate at the top of the schedule.")
+    weight_decay: float = option(0.01, "Weight decay of matrices.")
+    average_decay: float = option(0.99, "Exponential average of the weights; 0: none.")
+    reader: str = option("rnn", "What reads the words: average (of their vectors) or rnn (many to one).")
+    cell: str = option("lstm", "Of the network: rnn, gru or lstm.")
+    word_size: int = option(100, "Size of a word's vector.")
+    hidden_size: int = option(64, "Units of each direction of the network.")
+    dropout: float = option(0.5, "Share of values left out while training.")
+    word_dropout: float = option(0.2, "Share of words left out while training.")
+    label_smoothing: float = option(0.1, "Share of every label that is spread over the others.")
+    log_ratios: float = option(
+        0.0, "Factor of ln P(word | for) / P(word | against), the first value of a vector; 0: none."
+    )
+    min_count: int = option(2, "Words with fewer occurrences are unknown.")
+    share: float = option(1.0, "Share of the sentences to learn from that is used.")
+    vectors: str = option("", "A file of word vectors to begin with; empty: at random.")
+    frozen: bool = option(False, "Whether the vectors of the file stay as they are.")
+
+
+class Sentiment(Recipe):
+    """Sentences about films: for or against, many words to one label."""
+
+    Config = SentimentConfig
+    data_name = "sentiment"
+    monitor = "accuracy"
+    mode = "max"
+
+    config: SentimentConfig
+    module: TextClassifier
+
+    def prepare(self, path: Path | None = None) -> None:
+        """Read the sentences; every tenth one (at random) is held out."""
+        rows = [(text.split(), NAMES.get(label, label)) for text, label in read_sentences(data.find("sentiment", path))]
+        order = np.random.default_rng(0).permutation(len(rows))
+        count = max(1, round(len(rows) * HELD_OUT_SHARE))
+        self.use([rows[place] for place in order[count:]], [rows[place] for place in order[:count]])
+
+    def use(
+        self,
+        training: list[tuple[list[str], str]],
+        held_out: list[tuple[list[str], str]],
+        vectors: GivenVectors | None = None,
+    ) -> None:
+        """Make batches and the model.
+
+        Args:
+            training: words and label of the sentences to learn from.
+            held_out: those to look at.
+            vectors: word vectors to begin with; None: those of the configuration.
+        """
+        config, self.held_out = self.config, held_out
+        training = training[: max(1, round(len(training) * config.share))]
+        self.labels = sorted({label for _, label in training})
+        self._numbers = {label: number for number, label in enumerate(self.labels)}
+        self.table = WordTable(
+            (words for words, _ in training),
+            (words for words, _ in held_out),
+            min_count=config.min_count,
+            vectors=vectors,
+            vectors_file=config.vectors,
+        )
+        lengths = [len(words) for words, _ in training]
+        batches = data.Batches(training, self._collate, config.batch_size, lengths=lengths, seed=config.seed)
+        self.batches = data.Prefetch(batches)
+        options = TextClassifierOptions(
+            len(self.table.words),
+            len(self.labels),
+            config.reader,
+            config.word_size,
+            config.cell,
+            config.hidden_size,
+            config.dropout,
+            config.word_dropout,
+        )
+        self.module = TextClassifier(options, self._first_vectors(training), config.frozen)
+
+    def _first_vectors(self, training: list[tuple[list[str], str]]) -> Any:
+        """The given vectors, if there are some; with `log_ratios` naive Bayes is where the training begins."""
+        config = self.config
+        vectors = self.table.vectors(config.word_size)
+        if not config.log_ratios:
+            return vectors
+        counts = np.ones((2, len(self.table.words)))
+        for words, label in training:
+            counts[self._numbers[label] % 2, self.table.words.encode(" ".join(dict.fromkeys(words)))] += 1
+        shares = counts / counts.sum(1, keepdims=True)
+        vectors = np.full((len(self.table.words), config.word_size), np.nan, np.float32) if vectors is None else vectors
+        vectors[:, 0] = config.log_ratios * np.log(shares[1] / shares[0])
+        return vectors
+
+    def _collate(self, rows: Sequence[tuple[list[str], str]]) -> tuple[Any, Any, Any]:
+        tokens, lengths = self.table.words.encode_batch(" ".join(words) for words, _ in rows)
+        return tokens, lengths, np.array([self._numbers[label] for _, label in rows])
+
+    def loss(self, batch: Any) -> tuple[Any, float]:
+        """Cross-entropy of the labels, and the number of sentences."""
+        tokens, lengths, labels = batch
+        logits = self.module.classify(Tensor(tokens), Tensor(lengths))["logits"]
+        losses = ops.cross_entropy(logits, Tensor(labels), label_smoothing=self.config.label_smoothing)
+        return losses, len(labels)
+
+    def optimizer(self) -> Optimizer:
+        """AdamW, warmed up, with a cosine down to nothing at the last planned step."""
+        schedule = self.warm_cosine(WARMUP_STEPS, DEFAULT_STEPS)
+        decay, groups = self.config.weight_decay, [NO_DECAY_OF_VECTORS]
+        return AdamW(FlatParameters(self.module), schedule, weight_decay=decay, groups=groups)
+
+    def evaluate(self) -> dict[str, float]:
+        """Accuracy on the sentences held out."""
+        right = 0
+        rows = sorted(self.held_out, key=lambda row: len(row[0]))
+        for begin in range(0, len(rows), 64):
+            tokens, lengths, labels = self._collate(rows[begin : begin + 64])
+            logits = self.module.classify(Tensor(tokens), Tensor(lengths))["logits"].numpy()
+            right += int((logits.argmax(-1) == labels).sum())
+        return {"accuracy": right / len(rows)}
+
+    def evaluate_program(self, program: Program) -> dict[str, float]:
+        """Accuracy of an exported model on the sentences held out."""
+        found = Classifier(program).classify_batch([" ".join(words) for words, _ in self.held_out])
+        right = sum(one.label == label for one, (_, label) in zip(found, self.held_out, strict=True))
+        return {"accuracy": right / len(self.held_out)}
+
+    def export(self, file: Path) -> None:
+        """Write a classifier."""
+        tokens, lengths = data.pad([[1, 2, 0], [1]])
+        pyseq.export(
+            self.module,
+            file,
+            {"classify": {"tokens": tokens, "lengths": lengths}},
+            task={"kind": "classifier", "vocabulary": "words", "labels": self.labels, **self.origin()},
+            vocabularies={"words": self.table.words},
+        )
+
+
+RECIPE = Sentiment

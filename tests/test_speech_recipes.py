@@ -105,6 +105,7 @@ def test_a_recognizer_takes_files_sounds_and_samples(recognizer: Path, tmp_path:
     transcripts = model.transcribe_batch([sound, tmp_path / "314.wav", sound[:1600]])
     assert transcripts[0] == model.transcribe(sound)
     assert transcripts[2] == model.transcribe(sound[:1600])
+    assert transcripts[0].text == "".join(word.text for word in transcripts[0].words)  # every digit is a word
     searched = model.transcribe(sound, model.decoder(beam_size=4, lexicon=["3", "14"]))
     assert set(searched.text.split()) <= {"3", "14"}
     for word in transcripts[0].words + searched.words:

@@ -27,8 +27,8 @@ ABOUT = "columns of lines of handwriting, 8 pixels from top to bottom, 0 (white)
 class HandwritingConfig(TranscriptionConfig):
     """Options of the recipe `handwriting`."""
 
-    max_steps: int | None = option(1200, "Updates at most.")
-    evaluate_every: int = option(300, "Updates between evaluations.")
+    max_steps: int | None = option(800, "Updates at most.")
+    evaluate_every: int = option(200, "Updates between evaluations.")
     batch_size: int = option(32, "Lines in a batch.")
     learning_rate: float = option(4e-3, "Learning rate at the top of the schedule.")
     average_decay: float = option(0.99, "Exponential average of the weights; 0: none.")

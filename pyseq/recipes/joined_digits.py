@@ -21,8 +21,8 @@ STRINGS = 200  # of what is held out
 class JoinedDigitsConfig(TranscriptionConfig):
     """Options of the recipe `joined-digits`."""
 
-    max_steps: int | None = option(600, "Updates at most.")
-    evaluate_every: int = option(150, "Updates between evaluations.")
+    max_steps: int | None = option(540, "Updates at most.")
+    evaluate_every: int = option(180, "Updates between evaluations.")
     batch_size: int = option(16, "Strings in a batch.")
     learning_rate: float = option(4e-3, "Learning rate at the top of the schedule.")
     average_decay: float = option(0.99, "Exponential average of the weights; 0: none.")

@@ -22,11 +22,11 @@ WORDS = ("no", "yes")
 class YesNoConfig(TranscriptionConfig):
     """Options of the recipe `yesno`."""
 
-    max_steps: int | None = option(250, "Updates at most.")
-    evaluate_every: int = option(50, "Updates between evaluations.")
+    max_steps: int | None = option(900, "Updates at most.")
+    evaluate_every: int = option(150, "Updates between evaluations.")
     batch_size: int = option(8, "Recordings in a batch.")
     learning_rate: float = option(4e-3, "Learning rate at the top of the schedule.")
-    average_decay: float = option(0.95, "Exponential average of the weights; 0: none.")
+    average_decay: float = option(0.98, "Exponential average of the weights; 0: none.")
     num_filters: int = option(40, "Mel filters.")
     channels: int = option(64, "Channels of the convolution.")
     hidden_size: int = option(48, "Units of each direction.")

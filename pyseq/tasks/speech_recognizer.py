@@ -138,8 +138,10 @@ class SpeechRecognizer:
             probability = float(np.exp(log_probs[first : last + 1, id].max()))
             text = self.vocabulary.decode([id])
             tokens.append((text, first * seconds, (last + 1) * seconds, probability))
-        words = words_of(tokens, self._separator)
-        return Transcript(" ".join(word.text for word in words), words)
+        has_words = self._separator is not None and self.vocabulary.find(self._separator) is not None
+        words = words_of(tokens, self._separator if has_words else None)
+        whole = " ".join(word.text for word in words) if has_words else self.vocabulary.decode(ids)
+        return Transcript(whole, words)
 
     def _searched(self, log_probs: Array, decoder: ctc.Decoder) -> Transcript:
         hypotheses, seconds = decoder.decode(np.ascontiguousarray(log_probs, np.float32)), self.frame_seconds

@@ -17,6 +17,7 @@ CtcAlignment greedy_row(const CtcFrames& frames, std::int64_t row, std::int64_t 
   std::int32_t best[kBlock];
   const std::int64_t length = frames.length(row), classes = frames.classes();
   CtcAlignment result;
+  result.tokens.reserve(static_cast<std::size_t>(length / 4 + 1));
   std::int64_t before = blank;
   for (std::int64_t first = 0; first < length; first += kBlock) {
     limits.check();

@@ -13,16 +13,24 @@ inline unsigned equal_lanes(Float v, float value) {
   return mask_of(v == broadcast(value));
 }
 
-inline std::int32_t first_equal(std::int64_t n, const float* x, float value) {
+/// Places of a value among at most 64, as bits: where it stands cannot be foreseen, so nothing branches on it.
+inline std::uint64_t equal_places(std::int64_t n, const float* x, float value) {
+  std::uint64_t found = 0;
   std::int64_t i = 0;
-  unsigned found = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    found = equal_lanes(load(x + i), value);
-    if (found != 0) return static_cast<std::int32_t>(i) + __builtin_ctz(found);
+  for (; i + kLanes <= n; i += kLanes) found |= std::uint64_t{equal_lanes(load(x + i), value)} << i;
+  if (i < n) {
+    const Float tail = select(first_lanes(n - i), load(x + i, n - i), broadcast(-kInfinity));
+    found |= std::uint64_t{equal_lanes(tail, value)} << i;
   }
-  if (i < n) found = equal_lanes(select(first_lanes(n - i), load(x + i, n - i), broadcast(-kInfinity)), value);
-  // -inf, the best of a frame without any other value, may be found beyond the row's end: its first class is meant.
-  return found == 0 || value == -kInfinity ? 0 : static_cast<std::int32_t>(i) + __builtin_ctz(found);
+  return found;
+}
+
+inline std::int32_t first_equal(std::int64_t n, const float* x, float value) {
+  if (value == -kInfinity) return 0;  // also stands beyond the row's end
+  std::int64_t i = 0;
+  std::uint64_t found = 0;
+  while ((found = equal_places(n - i < 64 ? n - i : 64, x + i, value)) == 0) i += 64;
+  return static_cast<std::int32_t>(i) + __builtin_ctzll(found);
 }
 
 void ctc_best_f32(const CtcBestF32* args) {

@@ -1,8 +1,9 @@
 """CTC decoding beside other decoders: ``python -m bench.ctc_decoding [--rounds N]``
 
-One thread, engines in turn, medians of the processor's time. Frames are peaky log-probabilities along a made-up alignment, with noise: those of
-a trained model that is unsure at times (500 frames, 32 classes). Every engine's best text is judged by the same
-measure: its log-probability over all alignments (`ops.ctc_loss`), with a language model plus the weighted score.
+One thread, engines in turn, medians of the processor's time. Frames are peaky log-probabilities along a made-up
+alignment, with noise: those of a trained model that is unsure at times (500 frames, 32 classes). Every engine's best
+text is judged by the same measure: its log-probability over all alignments (`ops.ctc_loss`), with a language model
+plus the weighted score.
 Needs ``pip install fast-ctc-decode flashlight-text`` (each is left out where it is missing).
 """
 

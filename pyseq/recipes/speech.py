@@ -18,6 +18,7 @@ from pyseq.text import Vocabulary
 FILE = "train.npz"
 SPEAKERS_HELD_OUT = 8
 NGRAM_ORDER, NGRAM_BEAM = 3, 50
+ALPHA, BETA = 0.3, 2.0  # of the n-gram model: spelled words follow from one another only a little
 ABOUT = "CMU AN4's 13 cepstra at 100 frames a second, each with mean 0 and variance 1 over the utterance"
 
 
@@ -66,6 +67,8 @@ class Speech(TranscriptionRecipe):
             language_model=ctc.NgramModel.parse(ctc.estimate(texts, NGRAM_ORDER)),
             lexicon=sorted({word for text in texts for word in text.split()}),
             beam_size=NGRAM_BEAM,
+            alpha=ALPHA,
+            beta=BETA,
         )
         found = model.transcribe_batch([utterance.signal for utterance in self.held_out], decoder)
         rates = self.error_rates([transcript.text for transcript in found])

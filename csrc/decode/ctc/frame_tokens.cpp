@@ -1,8 +1,8 @@
-// The tokens of a frame that a search tries.
+#include "decode/ctc/frame_tokens.h"
+
 #include <algorithm>
 #include <limits>
 
-#include "decode/ctc/search.h"
 #include "kernels/dispatch.h"
 
 namespace pyseq {

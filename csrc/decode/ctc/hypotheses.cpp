@@ -1,10 +1,19 @@
 // What a search has found: the best prefixes with their tokens, words and times.
 #include <algorithm>
-#include <cmath>
 
 #include "decode/ctc/search.h"
+#include "decode/ctc/spans.h"
 
 namespace pyseq {
+namespace {
+
+/// Tokens [first, last) as a word; a word without tokens of its own has no place.
+CtcWord word_of(std::span<const CtcToken> tokens, std::int64_t first, std::int64_t last, std::string text) {
+  if (first >= last) return {{.first = first, .last = first}, std::move(text)};
+  return {ctc_span(tokens, static_cast<std::size_t>(first), static_cast<std::size_t>(last)), std::move(text)};
+}
+
+}  // namespace
 
 std::vector<CtcHypothesis> CtcSearch::hypotheses(bool final) const {
   CtcLanguageCache cache = fusion_.new_cache();
@@ -74,31 +83,6 @@ std::vector<CtcToken> CtcSearch::tokens_of(const Beam& beam) const {
   std::reverse(tokens.begin(), tokens.end());
   return tokens;
 }
-
-namespace {
-
-/// Tokens [first, last) as a word.
-CtcWord word_of(const std::vector<CtcToken>& tokens, std::int64_t first, std::int64_t last, std::string text) {
-  CtcWord word;
-  word.text = std::move(text);
-  word.first = first;
-  word.last = last;
-  double log_prob = 0;
-  std::int64_t frames = 0;
-  for (std::int64_t i = first; i < last; ++i) {
-    const CtcToken& token = tokens[static_cast<std::size_t>(i)];
-    log_prob += token.log_prob;
-    frames += token.end - token.start;
-  }
-  if (first < last) {
-    word.start = tokens[static_cast<std::size_t>(first)].start;
-    word.end = tokens[static_cast<std::size_t>(last - 1)].end;
-  }
-  word.confidence = frames > 0 ? std::exp(log_prob / static_cast<double>(frames)) : 0;
-  return word;
-}
-
-}  // namespace
 
 void CtcSearch::add_words(const Finished& finished, CtcHypothesis& result) const {
   if (fusion_.lexicon() != nullptr) {

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/dispatch.h"
-
 namespace pyseq {
 namespace {
 

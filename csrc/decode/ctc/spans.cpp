@@ -1,7 +1,7 @@
 // Words and segments of aligned tokens.
-#include <cmath>
+#include "decode/ctc/spans.h"
 
-#include "pyseq/ctc.h"
+#include <cmath>
 
 namespace pyseq {
 namespace {
@@ -20,7 +20,9 @@ class Confidence {
   std::int64_t frames_ = 0;
 };
 
-CtcSpan span_of(std::span<const CtcToken> tokens, std::size_t first, std::size_t last) {
+}  // namespace
+
+CtcSpan ctc_span(std::span<const CtcToken> tokens, std::size_t first, std::size_t last) {
   Confidence confidence;
   for (const CtcToken& token : tokens.subspan(first, last - first)) confidence.add(token);
   return {.first = static_cast<std::int64_t>(first),
@@ -30,14 +32,12 @@ CtcSpan span_of(std::span<const CtcToken> tokens, std::size_t first, std::size_t
           .confidence = confidence.value()};
 }
 
-}  // namespace
-
 std::vector<CtcSpan> ctc_words(std::span<const CtcToken> tokens, std::int64_t separator) {
   std::vector<CtcSpan> words;
   for (std::size_t first = 0; first < tokens.size(); ++first) {
     std::size_t last = first;
     while (last < tokens.size() && tokens[last].token != separator) ++last;
-    if (last > first) words.push_back(span_of(tokens, first, last));
+    if (last > first) words.push_back(ctc_span(tokens, first, last));
     first = last;
   }
   return words;

@@ -42,9 +42,6 @@ class SentimentConfig(RecipeConfig):
     dropout: float = option(0.5, "Share of values left out while training.")
     word_dropout: float = option(0.2, "Share of words left out while training.")
     label_smoothing: float = option(0.1, "Share of every label that is spread over the others.")
-    log_ratios: float = option(
-        0.0, "Factor of ln P(word | for) / P(word | against), the first value of a vector; 0: none."
-    )
     min_count: int = option(2, "Words with fewer occurrences are unknown.")
     share: float = option(1.0, "Share of the sentences to learn from that is used.")
     vectors: str = option("", "A file of word vectors to begin with; empty: at random.")
@@ -106,21 +103,7 @@ class Sentiment(Recipe):
             config.dropout,
             config.word_dropout,
         )
-        self.module = TextClassifier(options, self._first_vectors(training), config.frozen)
-
-    def _first_vectors(self, training: list[tuple[list[str], str]]) -> Any:
-        """The given vectors, if there are some; with `log_ratios` naive Bayes is where the training begins."""
-        config = self.config
-        vectors = self.table.vectors(config.word_size)
-        if not config.log_ratios:
-            return vectors
-        counts = np.ones((2, len(self.table.words)))
-        for words, label in training:
-            counts[self._numbers[label] % 2, self.table.words.encode(" ".join(dict.fromkeys(words)))] += 1
-        shares = counts / counts.sum(1, keepdims=True)
-        vectors = np.full((len(self.table.words), config.word_size), np.nan, np.float32) if vectors is None else vectors
-        vectors[:, 0] = config.log_ratios * np.log(shares[1] / shares[0])
-        return vectors
+        self.module = TextClassifier(options, self.table.vectors(config.word_size), config.frozen)
 
     def _collate(self, rows: Sequence[tuple[list[str], str]]) -> tuple[Any, Any, Any]:
         tokens, lengths = self.table.words.encode_batch(" ".join(words) for words, _ in rows)

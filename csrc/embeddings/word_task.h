@@ -27,8 +27,8 @@ struct WordOptions {
   double subsample = 1e-3;  // 0: all words are kept
   bool deterministic = true;
   int partitions = 8;  // slices between two merges, whatever the number of threads
-  int slice_tokens = 1024;
-  int noise_pool = 1024;  // negatives of a slice are drawn from so many draws of the noise distribution
+  int slice_tokens = 256;
+  int noise_pool = 256;  // negatives of a slice are drawn from so many draws of the noise distribution
   std::uint64_t seed = 0;
 };
 

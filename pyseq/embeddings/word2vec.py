@@ -72,8 +72,8 @@ class Word2VecOptions:
     min_learning_rate: float = 1e-4
     deterministic: bool = True
     partitions: int = 8
-    slice_tokens: int = 1024
-    noise_pool: int = 1024
+    slice_tokens: int = 256
+    noise_pool: int = 256
     seed: int = 0
 
     def __post_init__(self) -> None:

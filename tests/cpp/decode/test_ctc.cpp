@@ -73,10 +73,11 @@ TEST_CASE("a language model and a lexicon decide between words") {
   for (const char* const word : {"ab", "b"}) knowledge.lexicon.push_back({word, *kLetters.spell(word)});
   CtcOptions options;
   options.alpha = 1;
+  options.beta = 4;
   const CtcDecoder decoder(kLetters, options, knowledge);
   const auto found = decoder.decode(frames(4, {.2f, .3f, .4f, .1f, .1f, .1f, .7f, .1f, .3f, .1f, .1f, .5f}));
   REQUIRE(found.size() == 1);
-  CHECK(found[0].text == "ab");
+  REQUIRE(found[0].text == "ab");
   CHECK(found[0].words[0].end == 2);
   // <s> ab </s>, each by back-off
   CHECK(found[0].language_log_prob == doctest::Approx(std::log(10.0) * (-1 - 1 - 0.5 - 1)));
@@ -84,7 +85,9 @@ TEST_CASE("a language model and a lexicon decide between words") {
 }
 
 TEST_CASE("a stream gives what one call gives") {
-  const CtcDecoder decoder(kLetters, {}, {.language_model = model()});
+  CtcKnowledge knowledge;
+  knowledge.language_model = model();
+  const CtcDecoder decoder(kLetters, {}, knowledge);
   const Tensor all = frames(4, {.2f, .3f, .4f, .1f, .1f, .1f, .7f, .1f, .3f, .1f, .1f, .5f, .1f, .2f, .6f, .1f});
   const CtcHypothesis whole = decoder.decode(all).front();
   CtcStream stream = decoder.stream();

@@ -108,7 +108,10 @@ def test_a_recognizer_takes_files_sounds_and_samples(recognizer: Path, tmp_path:
     assert transcripts[0].text == "".join(word.text for word in transcripts[0].words)  # every digit is a word
     searched = model.transcribe(sound, model.decoder(beam_size=4, lexicon=["3", "14"]))
     assert set(searched.text.split()) <= {"3", "14"}
-    for word in transcripts[0].words + searched.words:
+    aligned = model.align(sound, "314")
+    assert (aligned.text, [word.text for word in aligned.words]) == ("314", ["3", "1", "4"])
+    assert set(model.transcribe(sound, model.decoder(beam_size=4)).text) <= set("0123456789")
+    for word in transcripts[0].words + searched.words + aligned.words:
         assert 0 <= word.start < word.end <= len(sound) / RATE + model.frame_seconds
         assert 0 < word.confidence <= 1
 
@@ -193,6 +196,11 @@ def test_yes_and_no(tmp_path: Path) -> None:
     assert falls(tmp_path / "run")
     assert set(result.metrics) == {"loss", "token_error_rate"}
     assert set(model.transcribe(samples).text.split()) <= {"yes", "no"}
+    aligned = model.align(samples, "yes no yes")
+    assert aligned.text == "yes no yes"
+    assert [word.start for word in aligned.words] == sorted({word.start for word in aligned.words})
+    with pytest.raises(pyseq.ArgumentError, match="align: the model has no tokens that spell 'maybe'"):
+        model.align(samples, "maybe")
     searched = model.transcribe(samples, model.decoder(beam_size=4, beta=1.0))
     assert {word.text for word in searched.words} <= {"yes", "no"}
     assert set(model.transcribe(samples, model.decoder(lexicon=["yes"])).text.split()) <= {"yes"}

@@ -81,6 +81,7 @@ class Decoder:
         self.tokens = list(tokens)
         self.blank = blank
         self.separator = _find_separator(self.tokens, separator)
+        self.has_lexicon = lexicon is not None
         if language_model is not None and not isinstance(language_model, NgramModel):
             language_model = NgramModel(language_model)
         options = _core.CtcOptions()

@@ -102,6 +102,26 @@ class SpeechRecognizer:
             return [self._transcript(log_probs) for log_probs in found]
         return [self._searched(log_probs, decoder) for log_probs in found]
 
+    def align(self, sound: SoundLike, text: str) -> Transcript:
+        """When the words of a known text are said (forced alignment), see `pyseq.ctc.align`.
+
+        Args:
+            sound: as for `transcribe_batch`.
+            text: what is said, spelled with the model's tokens.
+
+        Returns:
+            a transcript of this text, whose words have times and confidences.
+
+        Raises:
+            ArgumentError: a text that the tokens cannot spell, or that does not fit into the sound's frames.
+        """
+        ids = self.decoder().spell(text)
+        if ids is None:
+            raise _core.ArgumentError(f"align: the model has no tokens that spell {text!r}")
+        log_probs = np.ascontiguousarray(self.log_probs(sound), np.float32)
+        found = ctc.align(log_probs[None], np.array(ids, np.int64).reshape(1, -1), blank=self.blank)[0]
+        return self._written(found)
+
     def log_probs(self, sound: SoundLike) -> Array:
         """Logarithms of the probabilities of all tokens, [frames, tokens], for decoders; see `transcribe_batch`."""
         return self.log_probs_batch([sound])[0]
@@ -133,22 +153,37 @@ class SpeechRecognizer:
 
     def _transcript(self, log_probs: Array) -> Transcript:
         ids, spans = collapsed(log_probs.argmax(-1), self.blank)
-        seconds, tokens = self.frame_seconds, []
-        for id, (first, last) in zip(ids, spans, strict=True):
-            probability = float(np.exp(log_probs[first : last + 1, id].max()))
-            text = self.vocabulary.decode([id])
-            tokens.append((text, first * seconds, (last + 1) * seconds, probability))
-        has_words = self._separator is not None and self.vocabulary.find(self._separator) is not None
-        words = words_of(tokens, self._separator if has_words else None)
-        whole = " ".join(word.text for word in words) if has_words else self.vocabulary.decode(ids)
-        return Transcript(whole, words)
+        confidences = [
+            float(np.exp(log_probs[first : last + 1, id].max())) for id, (first, last) in zip(ids, spans, strict=True)
+        ]
+        return self._of_tokens(ids, [(first, last + 1) for first, last in spans], confidences)
 
     def _searched(self, log_probs: Array, decoder: ctc.Decoder) -> Transcript:
         hypotheses, seconds = decoder.decode(np.ascontiguousarray(log_probs, np.float32)), self.frame_seconds
         if not hypotheses:
             return Transcript("")
-        words = [Word(w.text, w.start * seconds, w.end * seconds, w.confidence) for w in hypotheses[0].words]
-        return Transcript(hypotheses[0].text, words)
+        best = hypotheses[0]
+        if not self._has_separator and not decoder.has_lexicon:
+            return self._written(best.alignment)
+        words = [Word(w.text, w.start * seconds, w.end * seconds, w.confidence) for w in best.words]
+        return Transcript(best.text, words)
+
+    def _written(self, found: ctc.Alignment) -> Transcript:
+        places = list(zip(found.start.tolist(), found.end.tolist(), strict=True))
+        return self._of_tokens(found.tokens.tolist(), places, found.confidence.tolist())
+
+    def _of_tokens(self, ids: list[int], places: list[tuple[int, int]], confidences: list[float]) -> Transcript:
+        seconds, tokens = self.frame_seconds, []
+        for id, (start, end), confidence in zip(ids, places, confidences, strict=True):
+            tokens.append((self.vocabulary.decode([id]), start * seconds, end * seconds, confidence))
+        words = words_of(tokens, self._separator if self._has_separator else None)
+        whole = " ".join(word.text for word in words) if self._has_separator else self.vocabulary.decode(ids)
+        return Transcript(whole, words)
+
+    @property
+    def _has_separator(self) -> bool:
+        """Otherwise every token is a word."""
+        return self._separator is not None and self.vocabulary.find(self._separator) is not None
 
     def save(self, file: str | PathLike[str]) -> None:
         """Write the program file."""

@@ -39,7 +39,7 @@ class TaggerOptions:
 class SequenceTagger(nn.Module):
     """Labels of words: emissions = W · BiLSTM(words) + b, then a softmax at every word, or a CRF over all of them.
 
-    A convolution over neighbouring words may stand before the LSTM.
+    A convolution over neighbouring words may stand before the LSTM; the output layer then sees it too.
 
     Args:
         options: sizes.
@@ -68,7 +68,8 @@ class SequenceTagger(nn.Module):
             width = options.window_size
         self.lstm = nn.LSTM(width, options.hidden_size, options.num_layers, bidirectional=True, dropout=options.dropout)
         self.dropout = nn.Dropout(options.dropout)
-        self.output = nn.Linear(2 * options.hidden_size, options.labels)
+        near = options.window_size if options.window else 0
+        self.output = nn.Linear(2 * options.hidden_size + near, options.labels)
         self.crf = nn.CRF(options.labels, *(options.constraints or ())) if options.crf else None
 
     def emissions(
@@ -91,9 +92,12 @@ class SequenceTagger(nn.Module):
         Returns:
             [batch, time, labels].
         """
-        words = self.words(tokens, letters, letters_lengths, spellings)
-        seen = words if self.window is None else self.window(words, lengths)
+        seen = self.words(tokens, letters, letters_lengths, spellings)
+        if self.window is not None:
+            seen = self.window(seen, lengths)
         states, _ = self.lstm(self.dropout(seen), lengths)
+        if self.window is not None:
+            states = ops.concat(states, seen)
         scores: Tensor = self.output(self.dropout(states))
         return scores
 

@@ -30,7 +30,7 @@ DEFAULT_STEPS = 1000  # of the schedule of a run that only time limits
 class SentimentConfig(RecipeConfig):
     """Options of the recipe `sentiment`."""
 
-    epochs: int | None = option(8, "Passes over the data at most.")
+    epochs: int | None = option(5, "Passes over the data at most.")
     batch_size: int = option(64, "Sentences in a batch.")
     learning_rate: float = option(2e-3, "Learning rate at the top of the schedule.")
     weight_decay: float = option(0.01, "Weight decay of matrices.")

@@ -86,7 +86,8 @@ def test_a_character_model_learns_a_verse(tmp_path: Path, cell: str) -> None:
 
 def test_a_word_model_knows_unknown_words_and_ends(tmp_path: Path) -> None:
     source = write_words(tmp_path)
-    config = CharlmConfig(level="word", max_steps=60, epochs=None, batch_size=4, time=8, hidden_size=32, num_layers=1)
+    sizes: dict[str, Any] = {"batch_size": 4, "time": 8, "hidden_size": 32, "num_layers": 1}
+    config = CharlmConfig(level="word", max_steps=120, epochs=None, learning_rate=1e-2, **sizes)
     result, generator = run(Charlm(config), tmp_path / "run", source)
     assert result.metrics["perplexity"] < 10
     assert generator.score("The zebra raineth").tokens == ["The", "<unk>", "raineth"]

@@ -153,6 +153,60 @@ def forget_gate_bias(layer: Any, value: float = 1.0) -> None:
         bias.data[place] = value if name.startswith("bias_ih") else 0
 
 
+def remember(module: Any, seed: int) -> None:
+    """Make recurrent layers remember from the beginning: orthogonal recurrent weights, forget gates of LSTMs open.
+
+    Args:
+        module: a model; all recurrent layers in it are changed.
+        seed: of the weights.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import nn
+        >>> layer = nn.LSTM(3, 4)
+        >>> nn.initialization.remember(layer, seed=0)
+        >>> square = layer.weight_hh_l0.numpy()[:4]
+        >>> np.allclose(square @ square.T, np.eye(4), atol=1e-6), layer.bias_ih_l0.numpy()[4:8].tolist()
+        (True, [1.0, 1.0, 1.0, 1.0])
+    """
+    for index, (_, part) in enumerate(module.named_modules()):
+        random = generator(seed, index)
+        weights = [value for name, value in vars(part).items() if name.startswith("weight_hh")]
+        for weight in weights:
+            orthogonal(weight, random)
+        if weights and hasattr(part, "coupled") and any(name.startswith("bias_") for name in vars(part)):
+            forget_gate_bias(part)
+
+
+def log_frequencies(bias: Parameter | None, counts: Any) -> None:
+    """Set the bias of a projection to logits to log P(token), as often as each occurs: bₖ = log((nₖ + 1) / Σ (n + 1)).
+
+    A model then begins with what counting knows. From zero, an optimizer with a bounded step (Adam) needs thousands of
+    updates to give rare tokens of a large vocabulary logits that are small enough, and bends all else to it meanwhile.
+
+    Args:
+        bias: [tokens]; None: nothing is done.
+        counts: [tokens], how often each occurs.
+
+    Raises:
+        ShapeError: not one count per token.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import nn
+        >>> layer = nn.Linear(4, 3)
+        >>> nn.initialization.log_frequencies(layer.bias, [7, 2, 0])
+        >>> np.exp(layer.bias.numpy()).round(3)
+        array([0.667, 0.25 , 0.083], dtype=float32)
+    """
+    if bias is None:
+        return
+    numbers = np.asarray(counts, np.float64) + 1
+    if numbers.shape != bias.data.shape:
+        raise _core.ShapeError(f"log_frequencies: got counts {list(numbers.shape)}, expected {list(bias.data.shape)}")
+    bias.data[...] = np.log(numbers / numbers.sum())
+
+
 def _fans(parameter: Parameter) -> tuple[int, int]:
     """Inputs and outputs of a weight [out, in, ...]."""
     shape = parameter.data.shape

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pyseq
-from pyseq import data, ops
+from pyseq import data, nn, ops
 from pyseq.data.streams import StreamBatch
 from pyseq.models import LanguageModelOptions, RecurrentLanguageModel
 from pyseq.program import Program
@@ -180,8 +180,14 @@ class Charlm(LanguageModelRecipe):
         )
         ids = np.asarray(self.vocabulary.encode(training), np.int64)
         self.validation = np.asarray(self.vocabulary.encode(self.held_out), np.int64)
+        self.counts = np.bincount(ids, minlength=len(self.vocabulary))
         self.batches = data.Streams(ids, self.config.batch_size, self.config.time)
         self.module = self.new_model()
+
+    def initialize(self) -> None:
+        """Random weights, but what counting knows of single tokens is known from the beginning."""
+        super().initialize()
+        nn.initialization.log_frequencies(self.module.projection.bias, self.counts)
 
     def evaluate_program(self, program: Program) -> dict[str, float]:
         """The same of an exported model, over the whole text in one stream."""

@@ -35,14 +35,14 @@ class GptConfig(RecipeConfig):
     """Options of the recipe `gpt`."""
 
     epochs: int | None = option(5, "Passes over the text at most.")
-    batch_size: int = option(16, "Windows of a batch.")
-    time: int = option(128, "Characters of a window: what the model sees before it predicts the next one.")
+    batch_size: int = option(4, "Windows of a batch.")
+    time: int = option(256, "Characters of a window: what the model sees before it predicts the next one.")
     learning_rate: float = option(3e-3, "Learning rate at the top of the schedule.")
     weight_decay: float = option(0.1, "Weight decay of matrices.")
     average_decay: float = option(0.99, "Exponential average of the weights; 0: none.")
     width: int = option(192, "Size of the vectors.")
     num_heads: int = option(6, "Heads of every attention.")
-    num_layers: int = option(6, "Layers.")
+    num_layers: int = option(4, "Layers.")
     feed_forward: int = option(768, "Inner size of the feed-forward networks.")
     positions: str = option("rotary", "How positions are told: rotary, alibi, learned or sinusoidal.")
     dropout: float = option(0.0, "Share of values left out while training.")

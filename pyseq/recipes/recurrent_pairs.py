@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pyseq import nn
 from pyseq.models import AttentionEncoderDecoder, AttentionOptions
 from pyseq.recipes.recipe import option
 from pyseq.recipes.sequence_pairs import SequencePairs, SequencePairsConfig
+from pyseq.tensor import Parameter
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,16 @@ class RecurrentPairs(SequencePairs):
                 tied=self.config.tied,
             )
         )
+
+    def initialize(self) -> None:
+        """As of all recipes of pairs; recurrent layers remember from the beginning."""
+        super().initialize()
+        nn.initialization.remember(self.module, self.config.seed)
+
+    @property
+    def projection_bias(self) -> Parameter | None:
+        """That of the decoder."""
+        return self.module.projection.bias
 
     @property
     def shown_attention(self) -> dict[str, Any]:

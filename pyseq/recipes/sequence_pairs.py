@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import pyseq
-from pyseq import data, ops
+from pyseq import data, nn, ops
 from pyseq.data import Pair, PairBatch, collate_pairs
 from pyseq.recipes.recipe import Recipe, RecipeConfig, option
-from pyseq.tensor import Tensor
+from pyseq.tensor import Parameter, Tensor
 from pyseq.text import Vocabulary
 from pyseq.train import AdamW, FlatParameters, Optimizer
 
@@ -48,7 +49,7 @@ class SequencePairs(Recipe):
             training: pairs to learn from.
             held_out: pairs to look at.
         """
-        self.source, self.target, self.held_out_pairs = source, target, held_out
+        self.source, self.target, self.training_pairs, self.held_out_pairs = source, target, training, held_out
         config = self.config
         self.batches = data.Prefetch(
             data.Batches(
@@ -71,6 +72,19 @@ class SequencePairs(Recipe):
     @property
     def shown_attention(self) -> dict[str, Any]:
         """The module of the model whose attention is shown, and the head of it; −1: their mean."""
+        raise NotImplementedError
+
+    def initialize(self) -> None:
+        """Random weights, but what counting knows of target tokens is known from the beginning."""
+        super().initialize()
+        ids = np.fromiter(chain.from_iterable(pair.target for pair in self.training_pairs), np.int64)
+        counts = np.bincount(ids, minlength=len(self.target))
+        counts[self.target.id(END)] = len(self.training_pairs)
+        nn.initialization.log_frequencies(self.projection_bias, counts)
+
+    @property
+    def projection_bias(self) -> Parameter | None:
+        """The bias of the projection to logits."""
         raise NotImplementedError
 
     def collate(self, pairs: Sequence[Pair]) -> PairBatch:

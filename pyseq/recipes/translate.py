@@ -9,6 +9,7 @@ from typing import Any
 from pyseq.models import Transformer, TransformerOptions
 from pyseq.recipes.recipe import option
 from pyseq.recipes.translation import Translation, TranslationConfig
+from pyseq.tensor import Parameter
 from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, FlatParameters, Optimizer
 
 WARMUP_STEPS = 300
@@ -20,7 +21,7 @@ BETAS = (0.9, 0.98)
 class TranslateConfig(TranslationConfig):
     """Options of the recipe `translate`."""
 
-    epochs: int | None = option(6, "Passes over the data at most.")
+    epochs: int | None = option(4, "Passes over the data at most.")
     max_tokens: int = option(1000, "Positions of a batch at most, padding included.")
     learning_rate: float = option(2e-3, "Learning rate at the top of the schedule.")
     weight_decay: float = option(0.01, "Weight decay of matrices.")
@@ -67,6 +68,11 @@ class Translate(Translation):
                 dropout=config.dropout,
             )
         )
+
+    @property
+    def projection_bias(self) -> Parameter | None:
+        """That of the decoder."""
+        return self.module.decoder.projection.bias
 
     @property
     def shown_attention(self) -> dict[str, Any]:

@@ -137,7 +137,7 @@ class Program:
 
         Raises:
             ArgumentError: an unknown function, input or path. ShapeError, DTypeError: an input does not fit.
-            DeadlineError, CancelledError.
+                DeadlineError, CancelledError.
         """
         outputs, captures = self._session().run(function, inputs, state, list(capture), deadline, cancel, observe)
         return {**outputs, **captures}

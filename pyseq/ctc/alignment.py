@@ -106,7 +106,7 @@ def align(
 
     Raises:
         ShapeError, DTypeError: arrays that do not fit. OutOfRangeError: a target that is no class. ArgumentError: a
-        target without an alignment (the frames that it needs are named), NaN or inf in a frame.
+            target without an alignment (the frames that it needs are named), NaN or inf in a frame.
 
     Source:
         Graves et al., "Connectionist temporal classification" (2006); Kürzinger et al., "CTC-segmentation of large

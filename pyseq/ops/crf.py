@@ -65,7 +65,7 @@ def crf_loss(
 
     Raises:
         ShapeError: sizes that do not fit. OutOfRangeError: a target that is no label. ValueError: a length that
-        emissions do not have.
+            emissions do not have.
 
     Source:
         Lafferty, McCallum, Pereira, "Conditional random fields" (2001).

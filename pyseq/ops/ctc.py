@@ -65,7 +65,7 @@ def ctc_loss(
 
     Raises:
         ShapeError: sizes that do not fit. OutOfRangeError: a target that is no class. ValueError: lengths outside the
-        arrays, a target that is the blank.
+            arrays, a target that is the blank.
 
     Source:
         Graves et al., "Connectionist temporal classification" (2006).

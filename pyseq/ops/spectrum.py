@@ -99,7 +99,7 @@ def stft(
 
     Raises:
         ShapeError: a carry that does not fit, samples beside it that are no multiple of hop. ValueError: an fft_size
-        that is odd, smaller than the window or has a prime factor above 7; padding beside a carry.
+            that is odd, smaller than the window or has a prime factor above 7; padding beside a carry.
 
     Source:
         Allen and Rabiner, "A unified approach to short-time Fourier analysis and synthesis" (1977).

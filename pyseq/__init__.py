@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from pyseq.profiling import Profile
     from pyseq.program import Program
     from pyseq.state import State
+    from pyseq.streams import StreamPool
     from pyseq.tensor import Buffer, Parameter, Tensor
 
 # Imported when they are first used: `import pyseq` alone loads the core and NumPy.
@@ -83,6 +84,7 @@ _NAMES = {
     "Profile": "pyseq.profiling",
     "Program": "pyseq.program",
     "State": "pyseq.state",
+    "StreamPool": "pyseq.streams",
     "Tape": "pyseq.autograd",
     "Tensor": "pyseq.tensor",
     "TraceError": "pyseq.dim",
@@ -128,6 +130,7 @@ __all__ = [
     "Program",
     "ShapeError",
     "State",
+    "StreamPool",
     "Tape",
     "Tensor",
     "TraceError",

@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'CooccurrenceCounter', 'CtcAlignment', 'CtcDecoder', 'CtcHypothesis', 'CtcOptions', 'CtcSpan', 'CtcStream', 'CtcVocabulary', 'CtcWord', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'GloveTrainer', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'NgramModel', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'Tagger', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'TranslationOptions', 'Translator', 'UnsupportedError', 'Vocabulary', 'WordCounter', 'WordTrainer', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'ctc_align', 'ctc_collapse', 'ctc_greedy', 'ctc_segments', 'ctc_words', 'fill_zeros', 'huffman_tree', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'subword_buckets', 'subword_lists', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'CooccurrenceCounter', 'CtcAlignment', 'CtcDecoder', 'CtcHypothesis', 'CtcOptions', 'CtcSpan', 'CtcStream', 'CtcVocabulary', 'CtcWord', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'GloveTrainer', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'NgramModel', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'StreamPool', 'StreamTicket', 'Tagger', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'TranslationOptions', 'Translator', 'UnsupportedError', 'Vocabulary', 'WordCounter', 'WordTrainer', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'ctc_align', 'ctc_collapse', 'ctc_greedy', 'ctc_segments', 'ctc_words', 'fill_zeros', 'huffman_tree', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'subword_buckets', 'subword_lists', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -1381,6 +1381,51 @@ class Tagger:
     def labels(self) -> list[str]:
         """
         All labels, in the order of the model's logits.
+        """
+class StreamTicket:
+    """
+    Chunks that were submitted to a StreamPool.
+    """
+    def result(self, timeout: typing.SupportsFloat | typing.SupportsIndex | None = None) -> dict[str, numpy.ndarray]:
+        """
+        The outputs [streams, ...] by name; waits for them, `timeout` seconds at most.
+        """
+    @property
+    def done(self) -> bool:
+        """
+        Whether they have been run, or have failed.
+        """
+class StreamPool:
+    """
+    One set of weights, many streams with states of their own.
+    """
+    def __init__(self, program: Program, function: str = 'step', max_streams: typing.SupportsInt | typing.SupportsIndex = 1024, max_batch: typing.SupportsInt | typing.SupportsIndex = 64, max_pending: typing.SupportsInt | typing.SupportsIndex = 4096) -> None:
+        ...
+    def close(self, stream: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        Give a stream back; chunks that wait are cancelled.
+        """
+    def open(self) -> int:
+        """
+        A new stream, whose state is zero.
+        """
+    def reset(self, stream: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        Zero state from the next chunk on.
+        """
+    def submit(self, streams: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], inputs: dict[str, typing.Any], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, wait_for_room: bool = True) -> StreamTicket:
+        """
+        One chunk for each of some streams: arrays [streams, ...] by name (copied).
+        """
+    @property
+    def open_streams(self) -> int:
+        """
+        Streams that are open.
+        """
+    @property
+    def pending(self) -> int:
+        """
+        Chunks that wait.
         """
 def active_isa() -> str:
     """

@@ -48,6 +48,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "profiling": {"_core", "machine"},
     "packing": {"_core"},
     "program": {"_core", "profiling", "text"},
+    "streams": {"_core", "program"},
     "search_options": {"_core", "constraints"},
     "search_trace": {"_core", "viz"},
     "decode": {"_core", "tensor", "state", "program", "constraints", "search_options", "search_trace"},

@@ -33,5 +33,6 @@ void bind_generator(py::module_& module);
 void bind_classifier(py::module_& module);
 void bind_captioner(py::module_& module);
 void bind_tagger(py::module_& module);
+void bind_stream_pool(py::module_& module);
 
 }  // namespace pyseq

@@ -27,4 +27,5 @@ PYBIND11_MODULE(_core, module) {
   pyseq::bind_ngram(module);
   pyseq::bind_ctc_decoder(module);
   pyseq::bind_tagger(module);
+  pyseq::bind_stream_pool(module);
 }

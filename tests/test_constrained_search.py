@@ -108,12 +108,69 @@ def test_phrases_with_a_large_beam_are_in_the_best_output_that_has_them(
     options = {"phrases": [phrases], "max_length": 4, **({"allowed": Trie(outputs)} if with_trie else {})}
     assert is_best(model, tuple(search(model, beam_size=800, **options)[0].ids), 4, keep)
     for options_of_search in ({"beam_size": 1}, {"beam_size": 4}, {"sample": True, "seed": seed}):
-        try:
-            ids = tuple(search(model, **options_of_search, **options)[0].ids)
-        except pyseq.ArgumentError:
-            assert with_trie  # two constraints may lead a small beam into a dead end
+        assert keep(tuple(search(model, **options_of_search, **options)[0].ids))
+
+
+PATTERNS = ["(ab|c)*", "a.*", "[^b]*", ".{2,3}", "(a|b)+c?", "c*(ab)+"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 1000),
+    st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=2),
+    st.lists(st.lists(st.integers(2, 5), min_size=1, max_size=2), max_size=1),
+    st.sets(st.integers(2, 5), max_size=2),
+    st.integers(0, 3),
+    st.lists(st.integers(2, 5), max_size=1),
+)
+def test_several_constraints_find_an_output_wherever_one_meets_them_all(
+    seed: int, patterns: list[str], phrases: list[list[int]], banned: set[int], min_length: int, prefix: list[int]
+) -> None:
+    model = Random(seed)
+
+    def keep(ids: tuple[int, ...]) -> bool:
+        text = "".join(LETTERS[token] for token in ids)
+        return (
+            all(re.fullmatch(pattern, text) for pattern in patterns)
+            and all(contains(ids, phrase) for phrase in phrases)
+            and not banned & set(ids[len(prefix) :])
+            and len(ids) >= min_length
+            and list(ids[: len(prefix)]) == prefix
+        )
+
+    options = {
+        "max_length": 4,
+        "min_length": min_length,
+        "allowed": [Regex(pattern, LETTERS) for pattern in patterns],
+        "phrases": [phrases],
+        "suppress": sorted(banned),
+        "prefixes": [prefix],
+    }
+    is_possible = any(keep(ids) for ids in model.all_outputs(4))
+    for own in ({"beam_size": 1}, {"beam_size": 3}, {"sample": True, "seed": seed}):
+        if is_possible:
+            assert keep(tuple(search(model, **own, **options)[0].ids))
         else:
-            assert keep(ids)
+            with pytest.raises(pyseq.ArgumentError, match="the options leave source 0 no hypothesis"):
+                search(model, **own, **options)
+
+
+def test_what_nothing_meets_together_is_named() -> None:
+    options = {"allowed": [Regex("a+", LETTERS), Trie([[2, 3], [4]])], "phrases": [[[4]]], "suppress": [5]}
+    message = (
+        "no output of 9 tokens or less meets these together: regular expression, trie, phrases, tokens that are left"
+    )
+    with pytest.raises(pyseq.ArgumentError, match=message):
+        search(Random(1), max_length=9, **options)
+
+
+def test_constraints_that_are_too_many_to_look_ahead() -> None:
+    # All sixteen pairs of four tokens: the sets of pairs that have come are more joint states than are looked at.
+    phrases = [[a, b] for a in range(2, 6) for b in range(2, 6)]
+    found = search(Random(1), max_length=60, beam_size=8, allowed=Regex(".*", LETTERS), phrases=[phrases])
+    assert all(contains(tuple(found[0].ids), phrase) for phrase in phrases)
+    with pytest.raises(pyseq.ArgumentError, match="too much to look ahead: a larger beam may find one"):
+        search(Random(1), max_length=60, allowed=Regex("(c?(a|b)+)*c?", LETTERS), phrases=[phrases], beam_size=2)
 
 
 def test_draws_have_the_probabilities_of_the_model_among_what_is_allowed() -> None:

@@ -262,6 +262,34 @@ def test_control_c_stops_a_search_in_a_callback() -> None:
 
 
 @pytest.mark.usefixtures("heeds_control_c")
+def test_control_c_stops_a_beam_search_with_a_callback_at_every_step() -> None:
+    seen: list[int] = []
+
+    def on_step(progress: Any) -> None:
+        seen.append(progress.length)
+
+    interrupt_after(0.1)
+    with pytest.raises(KeyboardInterrupt):
+        pyseq.decode.search(Chatterbox(), 1, start=1, end=0, max_length=10**9, beam_size=3, on_step=on_step)
+    assert len(seen) > 1
+
+
+@pytest.mark.usefixtures("heeds_control_c")
+@pytest.mark.parametrize("mixture", ["ensemble", "fusion", "fusion of Python models"])
+def test_control_c_stops_mixtures(endless_program: _core.Program, mixture: str) -> None:
+    sessions = [_core.Session(endless_program) for _ in range(2)]
+    parts: list[Any] = [_core.ProgramStepModel(session, session.new_state(1)) for session in sessions]
+    if mixture == "fusion of Python models":
+        parts = [Chatterbox(), Chatterbox()]
+    model = _core.Ensemble(parts) if mixture == "ensemble" else _core.Fusion(*parts, weight=0.5)
+    interrupt_after(0.2)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        search(model, max_length=10**9, beam_size=2)
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.usefixtures("heeds_control_c")
 def test_control_c_stops_a_search_that_never_leaves_cpp(endless_program: _core.Program) -> None:
     session = _core.Session(endless_program)
     model = _core.ProgramStepModel(session, session.new_state(1))

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -76,6 +77,10 @@ class Beam {
   /// A row of another beam goes on for itself.
   Beam(const Beam& stem, std::size_t row, const Plan& plan);
 
+  /// What the constraints of this beam lead to together; nothing where one of them alone decides.
+  std::shared_ptr<const JointLookahead> joint_constraints(std::int64_t vocabulary) const;
+  void look_ahead(const std::shared_ptr<const JointLookahead>& joint);
+
   /// One step. The first of rows() was row `first_row` of the model. Afterwards rows() are the continuations: none when
   /// the beam is done. `penalties` [vocabulary] or empty: what ranks tokens lower.
   void advance(const StepAnswer& answer, std::int64_t first_row, std::span<const float> penalties = {});
@@ -106,7 +111,8 @@ class Beam {
   void compute_log_probs(const StepAnswer& answer);
   void edit_and_normalise(const Row& row, const float* logits, bool are_scores, std::span<float> log_probs);
   const float* edit(const Row& row, std::span<const float> logits);
-  TokenRules::Position position_of_next() const;  // with history_
+  TokenRules::Position position_after(const Row& row);  // in history_
+  TokenRules::Position position_of_next() const;        // without the history
   void favour_prefix(std::span<float> log_probs) const;
   std::vector<Candidate> candidates(std::int64_t vocabulary, std::span<const float> penalties);
   Candidate forced_candidate() const;
@@ -118,6 +124,7 @@ class Beam {
   void take(std::span<const Candidate> candidates, const StepAnswer& answer);
   Row extend(const Candidate& candidate, const StepAnswer& answer);
   void finish(const Row& row, std::int64_t length);
+  void finish_where_nothing_follows(std::int64_t vocabulary);
   void observe(const Candidate& candidate, std::int64_t vocabulary, TokenTree::Node node, Fate fate);
   void observe_others(std::span<const Candidate> found, const StepAnswer& answer);
   std::string why_banned(const Row& row, std::span<const float> logits, std::int64_t token);

@@ -62,13 +62,14 @@ class TokenCheck {
 
 void check_vocabulary(std::int64_t vocabulary, const Marks& marks, const DecodingOptions& options,
                       const Sources& sources) {
-  if (marks.end < 0 || marks.end >= vocabulary) {
+  if (marks.end != kNoEndMark && (marks.end < 0 || marks.end >= vocabulary)) {
     throw ValueError("search: the end mark is " + std::to_string(marks.end) + ", outside the model's vocabulary of " +
                      std::to_string(vocabulary));
   }
   const TokenCheck check(vocabulary);
   for (std::size_t i = 0; i < sources.size(); ++i) {
     check("search: prefix " + std::to_string(i), sources[i].prefix);
+    check("search: the context of source " + std::to_string(i), sources[i].context);
     check("search: the vocabulary of source " + std::to_string(i), sources[i].vocabulary);
     for (const auto& automaton : sources[i].allowed) automaton->check(vocabulary, marks.end);
     Phrases(sources[i].phrases).check(vocabulary, marks.end, static_cast<std::int64_t>(i));
@@ -119,7 +120,10 @@ class BatchSearch {
     const Tensor logits = model_.step(Tensor::from<std::int64_t>({num_rows_, 1}, tokens), options.limits);
     const bool first_step = vocabulary_ == 0;
     vocabulary_ = check_logits("search", logits, num_rows_, 1, vocabulary_);
-    if (first_step) check_vocabulary(vocabulary_, setup_.marks, options, sources_);
+    if (first_step) {
+      check_vocabulary(vocabulary_, setup_.marks, options, sources_);
+      look_ahead();
+    }
     StepAnswer answer{logits.data<float>(), vocabulary_, nullptr, 0, model_.gives_scores()};
     if (options.return_attention || setup_.score.needs_coverage()) keep_attention(first_step);
     if (!attention_.empty()) {
@@ -127,6 +131,22 @@ class BatchSearch {
       answer.positions = positions_;
     }
     advance(answer);
+  }
+
+  // Sources that differ in nothing share what is known of their constraints.
+  void look_ahead() {
+    std::shared_ptr<const JointLookahead> common;
+    bool is_made = false;
+    for (SourceSearch* search : searching_) {
+      const SourceOptions& own = sources_[static_cast<std::size_t>(search->number())];
+      if (!own.allowed.empty() || !own.phrases.empty() || !own.vocabulary.empty() || !own.prefix.empty()) {
+        search->look_ahead(search->joint_constraints(vocabulary_));
+        continue;
+      }
+      if (!is_made) common = search->joint_constraints(vocabulary_);
+      is_made = true;
+      search->look_ahead(common);
+    }
   }
 
   void keep_attention(bool first_step) {

@@ -67,7 +67,7 @@ Json as_json(const ObservedCandidate& candidate, const SearchTrace::Data& trace,
 Json options_of(const SearchTrace::Data& trace) {
   const DecodingOptions& options = trace.options;
   return {{"start", trace.marks.start},
-          {"end", trace.marks.end},
+          {"end", trace.marks.end == kNoEndMark ? Json(nullptr) : Json(trace.marks.end)},
           {"beam_size", options.beam_size},
           {"n_best", options.n_best},
           {"groups", options.groups},

@@ -13,7 +13,7 @@ constexpr int kSampleShift = 32;  // the stream of sample h of source i is strea
 }  // namespace
 
 SourceSearch::SourceSearch(const SearchSetup& setup, const SourceOptions& source, std::int64_t number)
-    : setup_(setup), number_(number) {
+    : setup_(setup), number_(number), first_token_(source.context.empty() ? setup.marks.start : source.context.back()) {
   if (setup.options.sampling) {
     add_samples(source);
   } else {
@@ -24,6 +24,16 @@ SourceSearch::SourceSearch(const SearchSetup& setup, const SourceOptions& source
     phase_ = Phase::stem;
     expand_after_prefix();
   }
+}
+
+void SourceSearch::look_ahead(const std::shared_ptr<const JointLookahead>& joint) {
+  joint_ = joint;
+  if (joint_ && !joint_->is_possible()) {
+    throw ValueError("search: the options leave source " + std::to_string(number_) + " no hypothesis: no output of " +
+                     std::to_string(setup_.options.max_length) +
+                     " tokens or less meets these together: " + joint_->names());
+  }
+  for (Beam& beam : beams_) beam.look_ahead(joint_);
 }
 
 void SourceSearch::add_samples(const SourceOptions& source) {
@@ -47,7 +57,7 @@ void SourceSearch::add_groups(const SourceOptions& source) {
 void SourceSearch::add_tokens(std::vector<std::int64_t>& tokens) {
   if (steps_ == 0) {  // all beams begin with the one row that the model has for the source
     std::fill(first_rows_.begin(), first_rows_.end(), static_cast<std::int64_t>(tokens.size()));
-    tokens.push_back(setup_.marks.start);
+    tokens.push_back(first_token_);
     return;
   }
   for (std::size_t i = 0; i < beams_.size(); ++i) {
@@ -163,8 +173,12 @@ std::vector<Hypothesis> SourceSearch::hypotheses(std::span<const Tensor> attenti
     }
   }
   if (results.empty()) {
+    const bool is_unknown = joint_ && !joint_->is_known();
     throw ValueError("search: the options leave source " + std::to_string(number_) + " no hypothesis: after " +
-                     std::to_string(steps_) + " tokens nothing may follow");
+                     std::to_string(steps_) + " tokens nothing may follow" +
+                     (is_unknown ? "; what its constraints (" + joint_->names() +
+                                       ") lead to together is too much to look ahead: a larger beam may find one"
+                                 : ""));
   }
   return results;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -15,6 +16,12 @@ class SourceSearch {
   /// Everything referred to outlives the search.
   SourceSearch(const SearchSetup& setup, const SourceOptions& source, std::int64_t number);
 
+  /// What its constraints lead to together; nothing where one of them alone decides.
+  std::shared_ptr<const JointLookahead> joint_constraints(std::int64_t vocabulary) const {
+    return beams_[0].joint_constraints(vocabulary);
+  }
+  /// Once, before the first step. ValueError: no output meets all constraints.
+  void look_ahead(const std::shared_ptr<const JointLookahead>& joint);
   /// Appends the next token of every row that the model is to read; they become its rows from tokens.size() on.
   void add_tokens(std::vector<std::int64_t>& tokens);
   /// `logits` [rows, vocabulary] and `attention` [rows, positions] or null are those of all rows of the model.
@@ -41,6 +48,8 @@ class SourceSearch {
 
   const SearchSetup& setup_;
   std::int64_t number_;
+  std::int64_t first_token_;  // what the model is fed first
+  std::shared_ptr<const JointLookahead> joint_;
   std::vector<Beam> beams_;
   std::vector<std::int64_t> first_rows_;  // of the beams, in the coming step
   std::int64_t steps_ = 0;

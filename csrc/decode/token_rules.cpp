@@ -17,8 +17,12 @@ TokenRules::TokenRules(const DecodingOptions& options, const Marks& marks)
             !tokens_.suppress.empty() || !tokens_.suppress_sequences.empty() || !tokens_.vocabulary.empty();
 }
 
-bool TokenRules::concern(std::int64_t length, const Position& position) const {
-  return always_ || position.bans_end || length < min_length_ || !position.vocabulary.empty() ||
+bool TokenRules::forbids_end(const Position& position) const {
+  return end_ != kNoEndMark && (position.bans_end || position.length < min_length_);
+}
+
+bool TokenRules::concern(const Position& position) const {
+  return always_ || forbids_end(position) || !position.vocabulary.empty() ||
          (position.is_first && !tokens_.suppress_first.empty());
 }
 
@@ -33,7 +37,7 @@ void TokenRules::apply(const Position& position, std::span<float> logits) const 
   }
   restrict(tokens_.vocabulary, logits);
   restrict(position.vocabulary, logits);
-  if (position.bans_end || static_cast<std::int64_t>(position.history.size()) < min_length_) logits[end_] = kNever;
+  if (forbids_end(position)) logits[end_] = kNever;
 }
 
 std::string TokenRules::reason(const Position& position, std::span<const float> logits, std::int64_t token) const {
@@ -55,7 +59,7 @@ std::string TokenRules::reason(const Position& position, std::span<const float> 
   restrict(position.vocabulary, changed);
   if (is_impossible()) return "vocabulary";
   if (token == end_ && position.bans_end) return "alternatives";
-  if (token == end_ && static_cast<std::int64_t>(position.history.size()) < min_length_) return "min_length";
+  if (token == end_ && position.length < min_length_) return "min_length";
   return "";
 }
 
@@ -94,9 +98,9 @@ void TokenRules::restrict(std::span<const std::int64_t> allowed, std::span<float
   if (allowed.empty()) return;
   std::vector<float> kept;
   for (const std::int64_t token : allowed) kept.push_back(logits[token]);
-  const float end = logits[end_];
+  const float end = end_ == kNoEndMark ? kNever : logits[end_];
   std::fill(logits.begin(), logits.end(), kNever);
-  logits[end_] = end;
+  if (end_ != kNoEndMark) logits[end_] = end;
   for (std::size_t i = 0; i < allowed.size(); ++i) logits[allowed[i]] = kept[i];
 }
 

@@ -42,7 +42,7 @@ bool ConstraintTracker::is_complete(State state) const {
 }
 
 void ConstraintTracker::restrict(State state, std::int64_t room, std::span<float> log_probs) const {
-  const float end = end_ == kNoEnd ? kNever : log_probs[static_cast<std::size_t>(end_)];
+  const float end = end_ == kNoEndMark ? kNever : log_probs[static_cast<std::size_t>(end_)];
   for (std::size_t i = 0; i < automata_.size(); ++i) {
     const TokenAutomaton::State at = automaton_state(state, i);
     if (at == TokenAutomaton::kDead) {
@@ -52,7 +52,8 @@ void ConstraintTracker::restrict(State state, std::int64_t room, std::span<float
     }
   }
   leave_room_for_phrases(state, room, log_probs);
-  if (end_ != kNoEnd) log_probs[static_cast<std::size_t>(end_)] = is_complete(state) ? end : kNever;
+  if (joint_) joint_->restrict(states_of(state), phrases_of(state), room, log_probs);
+  if (end_ != kNoEndMark) log_probs[static_cast<std::size_t>(end_)] = is_complete(state) ? end : kNever;
 }
 
 void ConstraintTracker::leave_room_for_phrases(State state, std::int64_t room, std::span<float> log_probs) const {
@@ -92,7 +93,9 @@ std::string ConstraintTracker::reason(State state, std::int64_t room, std::int64
   }
   if (token == end_) return phrases_.is_met(phrases_of(state)) ? "" : "phrases";
   leave_room_for_phrases(state, room, scores);
-  return is_banned() ? "phrases" : "";
+  if (is_banned()) return "phrases";
+  if (joint_) joint_->restrict(states_of(state), phrases_of(state), room, scores);
+  return is_banned() ? joint_->names() : "";
 }
 
 std::int64_t ConstraintTracker::bank(State state, std::int64_t token) const {

@@ -6,8 +6,10 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "decode/constraints/joint_lookahead.h"
 #include "decode/constraints/phrases.h"
 #include "decode/top_candidates.h"
 #include "pyseq/constraints.h"
@@ -18,13 +20,18 @@ class ConstraintTracker {
  public:
   using State = std::int64_t;
   static constexpr State kStart = 0;
-  static constexpr std::int64_t kNoEnd = -1;  // of models that have no end mark
 
   using Automata = std::vector<std::shared_ptr<const TokenAutomaton>>;
 
   /// `common` are the automata of all sources, `own` those of this one.
   ConstraintTracker(const Automata& common, const Automata& own, std::vector<std::vector<std::int64_t>> phrases,
                     std::int64_t end);
+
+  /// The constraints as a whole, for JointLookahead::make.
+  const Automata& automata() const { return automata_; }
+  const Phrases& phrases() const { return phrases_; }
+  /// From now on restrict() keeps out of what they lead to together, too; null: it does not.
+  void look_ahead(std::shared_ptr<const JointLookahead> joint) { joint_ = std::move(joint); }
 
   State extend(State state, std::int64_t token);
   /// Log probabilities [vocabulary] of what may not come after `state` become -inf, with `room` tokens left for all
@@ -43,12 +50,16 @@ class ConstraintTracker {
   TokenAutomaton::State automaton_state(State state, std::size_t automaton) const {
     return automaton_states_[static_cast<std::size_t>(state) * automata_.size() + automaton];
   }
+  std::span<const TokenAutomaton::State> states_of(State state) const {
+    return std::span(automaton_states_).subspan(static_cast<std::size_t>(state) * automata_.size(), automata_.size());
+  }
   const Phrases::State& phrases_of(State state) const { return phrase_states_[static_cast<std::size_t>(state)]; }
   void leave_room_for_phrases(State state, std::int64_t room, std::span<float> log_probs) const;
 
   Automata automata_;
   Phrases phrases_;
   std::int64_t end_;
+  std::shared_ptr<const JointLookahead> joint_;
   std::vector<TokenAutomaton::State> automaton_states_;  // [states, automata]
   std::vector<Phrases::State> phrase_states_;            // [states]
 };

@@ -37,6 +37,14 @@ class RegexAutomaton final : public TokenAutomaton {
     return result == ByteDfa::kDead || tokens_left(result) == kNever ? kDead : result;
   }
 
+  void visit_next(State state, const std::function<void(std::int64_t, State)>& visit) const override {
+    const ByteDfa::State begin = before_text(state);
+    if (begin == ByteDfa::kDead) return;
+    texts_.walk(dfa_, begin, [&](std::int64_t token, ByteDfa::State target) {
+      if (tokens_left(target) != kNever) visit(token, target);
+    });
+  }
+
   std::int64_t tokens_left(State state) const override { return tokens_left_[static_cast<std::size_t>(state)]; }
 
   void restrict(State state, std::int64_t room, std::span<float> scores) const override {

@@ -31,6 +31,10 @@ class TokenTrie final : public TokenAutomaton {
     return found == children.end() ? kDead : found->second;
   }
 
+  void visit_next(State state, const std::function<void(std::int64_t, State)>& visit) const override {
+    for (const auto& [token, child] : nodes_[static_cast<std::size_t>(state)].children) visit(token, child);
+  }
+
   std::int64_t tokens_left(State state) const override { return nodes_[static_cast<std::size_t>(state)].tokens_left; }
 
   void restrict(State state, std::int64_t room, std::span<float> scores) const override {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <span>
@@ -14,6 +15,9 @@
 
 namespace pyseq {
 
+/// The end mark of models that have none: what they write ends at max_length, or where constraints allow no more.
+inline constexpr std::int64_t kNoEndMark = std::numeric_limits<std::int64_t>::min();
+
 /// A deterministic automaton over tokens. Immutable as seen from outside, usable from many threads at once.
 class TokenAutomaton {
  public:
@@ -24,6 +28,8 @@ class TokenAutomaton {
   virtual ~TokenAutomaton() = default;
   virtual State start() const = 0;
   virtual State next(State state, std::int64_t token) const = 0;
+  /// Calls visit(token, state behind it) for every token that leads from `state` to one that is not dead.
+  virtual void visit_next(State state, const std::function<void(std::int64_t, State)>& visit) const = 0;
   /// Tokens of the shortest sequence that is accepted from here: 0 for an accepting state, where the end mark may
   /// follow.
   virtual std::int64_t tokens_left(State state) const = 0;

@@ -31,7 +31,7 @@ class StepModel {
 
 struct Marks {
   std::int64_t start = 0;  // fed first, not part of a hypothesis
-  std::int64_t end = 0;    // closes a hypothesis; counted in its length, not part of its ids
+  std::int64_t end = 0;    // closes a hypothesis; counted in its length, not part of its ids; kNoEndMark: there is none
 };
 
 struct TokenChoice {

@@ -102,6 +102,9 @@ struct DecodingOptions {
 
 /// What may differ from source to source.
 struct SourceOptions {
+  // Tokens before its hypotheses, a prompt: the model has read all but the last of them, which is fed first, in place
+  // of the start mark. Repetition penalty, n-grams and suppressed sequences look at them, too.
+  std::vector<std::int64_t> context;
   std::vector<std::int64_t> prefix;      // its hypotheses begin with it; part of ids, with log probabilities
   std::vector<std::int64_t> vocabulary;  // as TokenOptions::vocabulary, in addition to it
   std::optional<std::uint64_t> seed;     // of its draws

@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'CooccurrenceCounter', 'CtcAlignment', 'CtcDecoder', 'CtcHypothesis', 'CtcOptions', 'CtcSpan', 'CtcStream', 'CtcVocabulary', 'CtcWord', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'Generator', 'GloveTrainer', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'NgramModel', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'StreamPool', 'StreamTicket', 'Tagger', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'TranslationOptions', 'Translator', 'UnsupportedError', 'Vocabulary', 'WordCounter', 'WordTrainer', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'ctc_align', 'ctc_collapse', 'ctc_greedy', 'ctc_segments', 'ctc_words', 'fill_zeros', 'huffman_tree', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'subword_buckets', 'subword_lists', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'Continuation', 'CooccurrenceCounter', 'CtcAlignment', 'CtcDecoder', 'CtcHypothesis', 'CtcOptions', 'CtcSpan', 'CtcStream', 'CtcVocabulary', 'CtcWord', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'GenerationOptions', 'GenerationRequest', 'GenerationService', 'Generator', 'GloveTrainer', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'NgramModel', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'StreamPool', 'StreamTicket', 'Tagger', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'TranslationOptions', 'Translator', 'UnsupportedError', 'Vocabulary', 'WordCounter', 'WordTrainer', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'ctc_align', 'ctc_collapse', 'ctc_greedy', 'ctc_segments', 'ctc_words', 'fill_zeros', 'huffman_tree', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'subword_buckets', 'subword_lists', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -810,6 +810,14 @@ class SourceOptions:
     def allowed(self, arg1: collections.abc.Sequence[TokenAutomaton]) -> None:
         ...
     @property
+    def context(self) -> list[int]:
+        """
+        Tokens before its hypotheses; all but the last are read.
+        """
+    @context.setter
+    def context(self, arg0: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        ...
+    @property
     def phrases(self) -> list[list[int]]:
         """
         Token sequences that its hypotheses contain.
@@ -914,6 +922,26 @@ class ProgramStepModel:
     """
     def __init__(self, session: Session, state: State, attention: str | None = None, head: typing.SupportsInt | typing.SupportsIndex = -1) -> None:
         ...
+class GenerationOptions:
+    """
+    How the tokens of a text are drawn.
+    """
+    def __init__(self, *, max_length: typing.SupportsInt | typing.SupportsIndex = 0, temperature: typing.SupportsFloat | typing.SupportsIndex = 1.0, top_k: typing.SupportsInt | typing.SupportsIndex = 0, top_p: typing.SupportsFloat | typing.SupportsIndex = 1.0, min_p: typing.SupportsFloat | typing.SupportsIndex = 0.0, seed: typing.SupportsInt | typing.SupportsIndex = 0, stream: typing.SupportsInt | typing.SupportsIndex = 0, allowed: collections.abc.Sequence[TokenAutomaton] = []) -> None:
+        ...
+class Continuation(Hypothesis):
+    """
+    A hypothesis of what follows a prompt.
+    """
+    @property
+    def text(self) -> str:
+        """
+        What it adds to the prompt.
+        """
+    @property
+    def tokens(self) -> list[str]:
+        """
+        The token of every id.
+        """
 class GeneratedToken:
     """
     One token of a text that is being written.
@@ -966,6 +994,14 @@ class Generator:
     """
     def __init__(self, program: Program) -> None:
         ...
+    def generate_batch(self, prompts: collections.abc.Sequence[str], options: DecodingOptions = ..., each: collections.abc.Sequence[SourceOptions] = [], deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: CancelToken | None = None) -> list[list[Continuation]]:
+        """
+        For each prompt the hypotheses of what follows it, best first.
+        """
+    def phrase(self, text: str) -> list[int]:
+        """
+        The ids of a text, all of whose parts the vocabulary knows.
+        """
     def regex(self, pattern: str) -> TokenAutomaton:
         """
         Texts that match a pattern.
@@ -974,7 +1010,7 @@ class Generator:
         """
         How likely the model finds a text.
         """
-    def stream(self, prompt: str, max_length: typing.SupportsInt | typing.SupportsIndex, temperature: typing.SupportsFloat | typing.SupportsIndex, top_k: typing.SupportsInt | typing.SupportsIndex, top_p: typing.SupportsFloat | typing.SupportsIndex, min_p: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex, allowed: collections.abc.Sequence[TokenAutomaton] = []) -> TextStream:
+    def stream(self, prompt: str, options: GenerationOptions = ..., deadline: typing.SupportsFloat | typing.SupportsIndex | None = None, cancel: typing.Any = None) -> TextStream:
         """
         The tokens after a prompt.
         """
@@ -986,6 +1022,41 @@ class Generator:
     def default_max_length(self) -> int:
         """
         Tokens that are written unless options say otherwise.
+        """
+class GenerationRequest:
+    """
+    One text of a service while it is being written.
+    """
+    def __iter__(self) -> typing.Any:
+        ...
+    def __next__(self) -> GeneratedToken:
+        ...
+    def cancel(self) -> None:
+        """
+        Gives up its row before the next step.
+        """
+    @property
+    def done(self) -> bool:
+        """
+        Whether nothing more is written.
+        """
+class GenerationService:
+    """
+    Many texts written at the same time.
+    """
+    def __init__(self, generator: Generator, *, max_rows: typing.SupportsInt | typing.SupportsIndex, prompt_cache_bytes: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def close(self) -> None:
+        """
+        Ends all requests that are not done, and the service.
+        """
+    def statistics(self) -> dict[str, int]:
+        """
+        Counts since the service began.
+        """
+    def submit(self, prompt: str, options: GenerationOptions = ..., deadline: typing.SupportsFloat | typing.SupportsIndex | None = None) -> GenerationRequest:
+        """
+        Puts a text in the queue.
         """
 class Translation(Hypothesis):
     """

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import test_classifier
 import test_generator
+import test_recipe_models
 import test_tagger
 import tiny_captions
 from model_folders import write_folder
@@ -19,6 +20,8 @@ from model_folders import write_folder
 import pyseq
 from pyseq import ctc
 from pyseq.cli.run import tagged
+from pyseq.recipes.g2p import G2p, G2pConfig
+from pyseq.recipes.translate_rnn import TranslateConfig, TranslateRnn
 
 PROJECT = Path(__file__).resolve().parent / "cmake_project"
 TINY_WORDS = ["abc", "hgfedcba", "", "deadbeef"]
@@ -98,6 +101,29 @@ def test_run_answers_for_every_task(examples: Path, tmp_path: Path) -> None:
     (tmp_path / "picture.ppm").write_bytes(b"P6\n16 16\n255\n" + image.tobytes())
     printed = output_of(examples / "run", file, text=f"{tmp_path / 'picture.ppm'}\n")
     assert printed == [captioner.caption(image, beam_size=4).text]
+
+
+@pytest.mark.parametrize("recipe", ["g2p", "translate-rnn"])
+def test_run_answers_for_exported_recipes(examples: Path, recipe: str, tmp_path: Path) -> None:
+    """Models trained for a few steps: what they say is of no matter, as long as both sides say the same."""
+    if recipe == "g2p":
+        source = test_recipe_models.write_dictionary(tmp_path)
+        sizes = {"embedding_size": 8, "encoder_size": 8, "decoder_size": 12, "attention_size": 8}
+        test_recipe_models.run(G2p(G2pConfig(epochs=None, max_steps=6, **sizes)), tmp_path, source)
+        texts = ["dream", "made", "to", ""]
+    else:
+        pytest.importorskip("tokenizers", reason="pip install 'pyseq[text]'")
+        pytest.importorskip("sacrebleu", reason="pip install 'pyseq[metrics]'")
+        source = test_recipe_models.write_translations(tmp_path)
+        sizes = {"embedding_size": 8, "encoder_size": 8, "decoder_size": 12}
+        config = TranslateConfig(epochs=None, max_steps=6, vocabulary_size=120, max_tokens=300, **sizes)
+        test_recipe_models.run(TranslateRnn(config), tmp_path, source)
+        texts = ["The house is red, isn't it?", "My town", ""]
+    translator = pyseq.load(tmp_path / "model.safetensors")
+    expected = [translator.translate(text).text for text in texts]
+    assert any(expected)
+    printed = output_of(examples / "run", tmp_path / "model.safetensors", text="\n".join(texts) + "\n")
+    assert printed == expected
 
 
 def assert_same_output(program: Path, model: Path, words: list[str]) -> None:

@@ -15,6 +15,7 @@ from model_folders import (
     transformer_variables,
     write_folder,
 )
+from test_cli import output_of
 
 import pyseq
 from pyseq.models import LanguageModelOptions, RecurrentLanguageModel
@@ -150,6 +151,28 @@ def test_unknown_tokens_become_words_of_the_source(translators: list[Translator]
             assert new.text == "".join(expected)
             assert new.attention is None
     assert count > 10
+
+
+def test_the_command_has_companions(translators: list[Translator], tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.safetensors" for number in (0, 1)]
+    for translator, file in zip(translators, files, strict=True):
+        translator.save(file)
+    save_language_model(tmp_path / "language.safetensors", TARGET_TOKENS)
+    language = pyseq.load(tmp_path / "language.safetensors")
+
+    def lines(*arguments: object, **options: Any) -> None:
+        found = translators[0].translate_batch(TEXTS, max_length=MAX_LENGTH, **options)
+        printed = output_of("run", files[0], *TEXTS, "--max-length", MAX_LENGTH, *arguments).splitlines()
+        assert printed == [hypothesis.text for hypotheses in found for hypothesis in hypotheses]
+
+    lines("--ensemble", files[1], "--ensemble-mean", "log_probabilities", "--ensemble-weight", 1, "--ensemble-weight",
+          3, "--beam-size", 2, ensemble=[translators[1]], ensemble_mean="log_probabilities", ensemble_weights=[1, 3],
+          beam_size=2)  # fmt: skip
+    lines("--language-model", tmp_path / "language.safetensors", "--language-model-weight", 0.6,
+          language_model=language, language_model_weight=0.6)  # fmt: skip
+    lines("--alternatives", "--n-best", 3, "--min-alternative-prob", 0.2, "--bias", "A=1", "--bias", "B=-inf",
+          alternatives=True, n_best=3, min_alternative_prob=0.2, biases={"A": 1.0, "B": -np.inf})  # fmt: skip
+    lines("--replace-unknowns", "--bias", "<unk>=20", replace_unknowns=True, biases={"<unk>": 20.0})
 
 
 def test_prefixes_of_tokens(translators: list[Translator]) -> None:

@@ -29,6 +29,7 @@ void bind_program(py::module_& module);
 void bind_decoding_options(py::module_& module);
 void bind_decode(py::module_& module);
 void bind_translator(py::module_& module);
+void bind_generation_service(py::module_& module);
 void bind_generator(py::module_& module);
 void bind_classifier(py::module_& module);
 void bind_captioner(py::module_& module);

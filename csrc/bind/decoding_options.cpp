@@ -183,6 +183,7 @@ void bind_decoding_options(py::module_& module) {
   bind_progress(module);
   py::class_<SourceOptions>(module, "SourceOptions", "What may differ from source to source.")
       .def(py::init(&from_keywords<SourceOptions>))
+      .def_readwrite("context", &SourceOptions::context, "Tokens before its hypotheses; all but the last are read.")
       .def_readwrite("prefix", &SourceOptions::prefix, "What its hypotheses begin with.")
       .def_readwrite("vocabulary", &SourceOptions::vocabulary, "Only these tokens and the end mark come; empty: all.")
       .def_readwrite("phrases", &SourceOptions::phrases, "Token sequences that its hypotheses contain.")

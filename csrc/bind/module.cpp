@@ -20,6 +20,7 @@ PYBIND11_MODULE(_core, module) {
   pyseq::bind_decoding_options(module);
   pyseq::bind_decode(module);
   pyseq::bind_generator(module);
+  pyseq::bind_generation_service(module);
   pyseq::bind_translator(module);
   pyseq::bind_classifier(module);
   pyseq::bind_captioner(module);

@@ -21,7 +21,8 @@ foreach(layer ${PYSEQ_LAYERS})
        "${CMAKE_CURRENT_SOURCE_DIR}/csrc/${layer}/passes/*.cpp"
        "${CMAKE_CURRENT_SOURCE_DIR}/csrc/${layer}/constraints/*.cpp"
        "${CMAKE_CURRENT_SOURCE_DIR}/csrc/${layer}/ctc/*.cpp"
-       "${CMAKE_CURRENT_SOURCE_DIR}/csrc/${layer}/ngram/*.cpp")
+       "${CMAKE_CURRENT_SOURCE_DIR}/csrc/${layer}/ngram/*.cpp"
+       "${CMAKE_CURRENT_SOURCE_DIR}/csrc/${layer}/serving/*.cpp")
   list(FILTER sources EXCLUDE REGEX "/tier\\.cpp$") # PyseqTiers compiles these
   if(sources)
     add_library(pyseq_${layer} OBJECT ${sources})

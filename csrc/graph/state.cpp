@@ -51,6 +51,32 @@ void check_parents(std::span<const std::int64_t> parents, std::int64_t rows) {
   }
 }
 
+/// The rows of one tensor, then those of the other; undefined where both are.
+Tensor joined(const StateInfo& info, const Tensor& first, const Tensor& second) {
+  if (!first.defined() && !second.defined()) return {};
+  if (!first.defined() || !second.defined())
+    throw ValueError("join: " + subject(info) + " is written in one state only");
+  if (first.shape().with(0, 0) != second.shape().with(0, 0)) {
+    throw ValueError("join: " + subject(info) + " has shapes " + first.shape().to_string() + " and " +
+                     second.shape().to_string() + ", expected the same but for the first size");
+  }
+  Tensor result = Tensor::empty(first.dtype(), first.shape().with(0, first.size(0) + second.size(0)));
+  auto* to = static_cast<std::byte*>(result.mutable_raw());
+  if (first.num_bytes() > 0) std::memcpy(to, first.raw(), first.num_bytes());
+  if (second.num_bytes() > 0) std::memcpy(to + first.num_bytes(), second.raw(), second.num_bytes());
+  return result;
+}
+
+/// Rows of memory; where there is none, as many as rows of the state know.
+std::int64_t count_sources(const State::Impl& state) {
+  for (std::size_t i = 0; i < state.tensors.size(); ++i) {
+    if (state.program->state()[i].kind == StateKind::memory && state.tensors[i].defined())
+      return state.tensors[i].size(0);
+  }
+  const std::span<const std::int64_t> map = state.row_map.values<std::int64_t>();
+  return map.empty() ? 0 : *std::max_element(map.begin(), map.end()) + 1;
+}
+
 }  // namespace
 
 Shape carry_shape(const StateInfo& info, std::int64_t rows) {
@@ -121,6 +147,39 @@ State State::clone() const {
 
 std::int64_t State::rows() const {
   return impl_->rows;
+}
+
+void State::join(State&& other) {
+  if (impl_->program != other.impl_->program) throw ValueError("join: the states belong to different programs");
+  // Everything is made before anything is replaced, as far as it may fail.
+  std::vector<Tensor> tensors;
+  for (std::size_t i = 0; i < impl_->tensors.size(); ++i) {
+    tensors.push_back(joined(impl_->program->state()[i], impl_->tensors[i], other.impl_->tensors[i]));
+  }
+  const std::int64_t own_sources = count_sources(*impl_);
+  Tensor row_map = Tensor::empty(DType::int64, {impl_->rows + other.impl_->rows});
+  std::int64_t* map =
+      std::copy_n(impl_->row_map.data<std::int64_t>(), impl_->rows, row_map.mutable_data<std::int64_t>());
+  for (const std::int64_t source : other.sources()) *map++ = source + own_sources;
+  for (std::size_t i = 0; i < impl_->caches.size(); ++i) {
+    if (impl_->caches[i]) impl_->caches[i]->join(std::move(*other.impl_->caches[i]));
+  }
+  impl_->tensors = std::move(tensors);
+  impl_->row_map = std::move(row_map);
+  impl_->rows += other.impl_->rows;
+  other = State();
+}
+
+std::size_t State::cache_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& cache : impl_->caches) bytes += cache ? cache->bytes() : 0;
+  return bytes;
+}
+
+std::size_t State::tensor_bytes() const {
+  std::size_t bytes = 0;
+  for (const Tensor& tensor : impl_->tensors) bytes += tensor.defined() ? tensor.num_bytes() : 0;
+  return bytes;
 }
 
 void State::reorder(std::span<const std::int64_t> parents) {

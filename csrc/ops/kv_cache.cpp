@@ -265,6 +265,18 @@ void KvCache::reorder(std::span<const std::int64_t> parents) {
   }
 }
 
+void KvCache::join(KvCache&& other) {
+  const CacheLayout &own = impl_->layout, &added = other.impl_->layout;
+  if (own.heads != added.heads || own.head_dim != added.head_dim || own.value_dim != added.value_dim ||
+      own.dtype != added.dtype) {
+    throw_value(kLabel, "join", "a cache of another layout", "one of the same heads, sizes and dtype");
+  }
+  impl_->rows.reserve(impl_->rows.size() + other.impl_->rows.size());
+  impl_->spare.reserve(impl_->rows.size() + other.impl_->rows.size());
+  for (Row& row : other.impl_->rows) impl_->rows.push_back(std::move(row));
+  other.impl_->rows.clear();
+}
+
 void KvCache::truncate(std::int64_t length) {
   if (length < 0) throw_value(kLabel, "length", std::to_string(length), "zero or more");
   for (Row& row : impl_->rows) impl_->shorten(row, length);

@@ -51,6 +51,8 @@ class KvCache {
   void reorder(std::span<const std::int64_t> parents);
   /// What reorder would make of this cache, which must not be appended to once the result is: they share blocks.
   KvCache reordered(std::span<const std::int64_t> parents) const;
+  /// The rows of another cache of the same layout come behind these. ValueError: another layout.
+  void join(KvCache&& other);
   /// Forgets positions from `length` on, in every row that has more. ValueError: a negative length.
   void truncate(std::int64_t length);
   /// The same with a length per row: takes back an append.

@@ -15,7 +15,7 @@ import pyseq
 from pyseq import ArgumentError
 from pyseq.decode import Regex, Trace, save_traces
 from pyseq.search_options import EARLY_EXITS
-from pyseq.tasks import Captioner, Classifier, Encoder, FillMask, Generator, Tagger
+from pyseq.tasks import Captioner, Classifier, Encoder, FillMask, Generator, Tagger, Translator
 from pyseq.text import OUTSIDE
 
 if TYPE_CHECKING:
@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 BATCH = 32  # lines translated at once when they come from a file; a terminal gets its answer line by line
 
 GENERATOR_OPTIONS = ("max_length", "temperature", "top_k", "top_p", "min_p", "seed", "allowed")
+SEARCHING = ("beam_size", "groups", "alternatives", "early_exit", "patience", "length_penalty")
+TRANSLATOR_OPTIONS = (
+    "ensemble",
+    "ensemble_mean",
+    "ensemble_weights",
+    "language_model",
+    "language_model_weight",
+    "replace_unknowns",
+    "coverage_penalty",
+)
 
 
 def run(
@@ -46,11 +56,28 @@ def run(
     repetition_penalty: Annotated[float, typer.Option(help="Above 1 makes tokens that were there less likely.")] = 1.0,
     no_repeat_ngram_size: Annotated[int, typer.Option(min=0, help="No n tokens in a row come twice.")] = 0,
     suppress: Annotated[list[str] | None, typer.Option(help="A token that never comes; may be repeated.")] = None,
+    biases: Annotated[
+        list[str] | None,
+        typer.Option("--bias", help="TOKEN=NUMBER: what is added to the logit of a token; may be repeated."),
+    ] = None,
     groups: Annotated[int, typer.Option(min=1, help="Groups of a diverse beam search.")] = 1,
     diversity_penalty: Annotated[float, typer.Option(min=0, help="How much groups avoid each other's tokens.")] = 0.0,
     target_prefix: Annotated[str, typer.Option(help="What translations begin with.")] = "",
     prefix_bias: Annotated[float, typer.Option(help="Above 0, below 1: favour the prefix, do not force it.")] = 0.0,
     alternatives: Annotated[bool, typer.Option(help="The n best tokens after the prefix, each gone on with.")] = False,
+    min_alternative_prob: Annotated[float, typer.Option(help="Leave out alternatives less likely than this.")] = 0.0,
+    ensemble: Annotated[
+        list[Path] | None, typer.Option(help="Another model whose probabilities are averaged in; may be repeated.")
+    ] = None,
+    ensemble_mean: Annotated[str, typer.Option(help="Of probabilities, or log_probabilities.")] = "probabilities",
+    ensemble_weights: Annotated[
+        list[float] | None, typer.Option("--ensemble-weight", help="One per model, MODEL first; none: equal ones.")
+    ] = None,
+    language_model: Annotated[Path | None, typer.Option(help="A language model that has a say.")] = None,
+    language_model_weight: Annotated[float, typer.Option(help="How much it has to say.")] = 0.0,
+    replace_unknowns: Annotated[
+        bool, typer.Option("--replace-unknowns", help="Unknown tokens become the words that they attend to.")
+    ] = False,
     sample: Annotated[bool, typer.Option(help="Draw translations instead of searching for them.")] = False,
     temperature: Annotated[float, typer.Option(min=0, help="Of draws: 0 takes the likeliest tokens.")] = 1.0,
     top_k: Annotated[int, typer.Option(min=0, help="Of draws: only the k likeliest tokens; 0: all.")] = 0,
@@ -84,8 +111,10 @@ def run(
     options = given_options(context)
     if allowed is not None:
         options["allowed"] = Regex(allowed)
-    if isinstance(loaded, Generator):
-        refuse_others(options, GENERATOR_OPTIONS, "a language model")
+    if biases:
+        options["biases"] = dict(map(bias_of, biases))
+    companions(options, dtype, cache_dtype)
+    if isinstance(loaded, Generator) and not as_json and set(options) <= set(GENERATOR_OPTIONS):
         for number, text in enumerate(lines):
             write_on(loaded, text, stream=number, **options)
     elif isinstance(loaded, Classifier):
@@ -108,6 +137,10 @@ def run(
         prefix = options.pop("target_prefix", None)
         traces: list[Trace] = []
         options["trace"] = trace is not None
+        if isinstance(loaded, Generator):  # texts are drawn unless the options are those of a search
+            refuse_others(options, TRANSLATOR_OPTIONS, "a language model", refused=True)
+            sample = sample or not set(options) & set(SEARCHING)
+            options["sample"] = sample
         for number, batch in enumerate(batches(lines, batch_size)):
             if sample:  # every line draws on its own, however lines are batched
                 options["seed"] = [(seed << 32) % 2**64 + number * batch_size + line for line in range(len(batch))]
@@ -115,14 +148,17 @@ def run(
                 options["phrases"] = [phrases] * len(batch)
             results = answers(loaded, batch, prefix, options)
             for text, hypotheses in zip(batch, results, strict=True):
-                print(as_object(text, hypotheses) if as_json else as_lines(hypotheses), flush=True)
+                begin = text if isinstance(loaded, Generator) else ""
+                print(as_object(text, hypotheses) if as_json else as_lines(hypotheses, begin), flush=True)
             traces += [hypotheses[0].trace for hypotheses in results if hypotheses[0].trace is not None]
         if trace is not None:
             save_traces(trace, traces)
 
 
 def answers(loaded: Any, batch: list[str], prefix: str | None, options: dict[str, Any]) -> list[list[Hypothesis]]:
-    """What a translator makes of texts, or a captioner of picture files."""
+    """What a translator makes of texts, a language model of prompts, a captioner of picture files."""
+    if isinstance(loaded, Generator):
+        return loaded.generate_batch(batch, prefixes=[prefix] * len(batch) if prefix else [], **options)
     if isinstance(loaded, Captioner):
         prefixes = [prefix] * len(batch) if prefix else []
         return loaded.caption_batch(loaded.read(batch), prefixes=prefixes, **options)
@@ -149,10 +185,32 @@ def given_options(context: typer.Context) -> dict[str, Any]:
     }
 
 
-def refuse_others(options: dict[str, Any], known: Sequence[str], kind: str) -> None:
-    """An error for the first option that this kind of model does not have."""
+def bias_of(text: str) -> tuple[str, float]:
+    """TOKEN=NUMBER as a token and a number; the token may contain an equals sign."""
+    token, _, number = text.rpartition("=")
+    try:
+        return token, float(number)
+    except ValueError:
+        raise ArgumentError(f"run: --bias is {text!r}, expected TOKEN=NUMBER") from None
+
+
+def companions(options: dict[str, Any], dtype: str | None, cache_dtype: str | None) -> None:
+    """Opens the models that options name."""
+    if "ensemble" in options:
+        options["ensemble"] = [pyseq.load(file, dtype=dtype, cache_dtype=cache_dtype) for file in options["ensemble"]]
+        for model in options["ensemble"]:
+            if not isinstance(model, Translator):
+                raise ArgumentError("run: --ensemble takes translators")
+    if "language_model" in options:
+        options["language_model"] = pyseq.load(options["language_model"], dtype=dtype, cache_dtype=cache_dtype)
+        if not isinstance(options["language_model"], Generator):
+            raise ArgumentError("run: --language-model takes a language model")
+
+
+def refuse_others(options: dict[str, Any], known: Sequence[str], kind: str, refused: bool = False) -> None:
+    """An error for the first option that is not among the known ones, or, with `refused`, is among them."""
     for name in options:
-        if name not in known:
+        if (name in known) == refused:
             raise ArgumentError(f"run: --{name.replace('_', '-')} does not go with {kind}")
 
 
@@ -178,9 +236,9 @@ def batches(lines: Iterable[str], size: int) -> Iterator[list[str]]:
         yield batch
 
 
-def as_lines(hypotheses: list[Hypothesis]) -> str:
-    """One hypothesis per line."""
-    return "\n".join(hypothesis.text for hypothesis in hypotheses)
+def as_lines(hypotheses: list[Hypothesis], begin: str) -> str:
+    """One hypothesis per line, behind the text that it goes on with."""
+    return "\n".join(begin + hypothesis.text for hypothesis in hypotheses)
 
 
 def as_object(text: str, hypotheses: list[Hypothesis]) -> str:

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from pyseq import _core
 from pyseq.program import Program
 from pyseq.search_options import SearchOptions, SearchPlan
-from pyseq.search_trace import Trace
-from pyseq.tasks.translator import Hypothesis
+from pyseq.tasks.hypothesis import Hypothesis, token_id
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -80,10 +79,10 @@ class Captioner:
         Raises:
             ShapeError, DTypeError: other images. ArgumentError: an impossible option. DeadlineError, CancelledError.
         """
-        plan = SearchPlan(options, self._token_id, self._core)
+        plan = SearchPlan(options, lambda token: token_id(token, self._vocabulary, "caption"), self._core)
         each = plan.sources(len(images), [self._vocabulary.encode(prefix) for prefix in prefixes])
         found = self._core.caption_batch(np.ascontiguousarray(images), plan.core, each, deadline, cancel)
-        return [[self._hypothesis(caption) for caption in captions] for captions in found]
+        return [[Hypothesis.of_core(caption, "", self._vocabulary) for caption in captions] for captions in found]
 
     def read(self, files: Sequence[str | PathLike[str]]) -> Array:
         """Pictures from files, scaled to `image_size`: [files, height, width, channels] uint8.
@@ -99,26 +98,6 @@ class Captioner:
     def save(self, file: str | PathLike[str]) -> None:
         """Write the program file: what `pyseq.load` and C++ open."""
         self.program.save(file)
-
-    def _token_id(self, token: str) -> int:
-        found = self._vocabulary.find(token)
-        if found is None:
-            raise _core.ArgumentError(f"caption: {token!r} is not a token of the vocabulary")
-        return found
-
-    def _hypothesis(self, found: _core.Caption) -> Hypothesis:
-        top_tokens = [[(self._vocabulary.token(id), log_prob) for id, log_prob in place] for place in found.top_tokens]
-        return Hypothesis(
-            text=found.text,
-            tokens=list(found.tokens),
-            ids=list(found.ids),
-            score=found.score,
-            token_log_probs=list(found.token_log_probs),
-            finished=found.finished,
-            attention=None if found.attention is None else np.asarray(found.attention),
-            trace=None if found.trace is None else Trace.of_vocabulary(found.trace, "", self._vocabulary),
-            top_tokens=top_tokens or None,
-        )
 
 
 def read_image(file: str | PathLike[str], size: tuple[int, int, int]) -> Array:

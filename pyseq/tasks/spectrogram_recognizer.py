@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from pyseq import _core, audio
 from pyseq.program import Program
 from pyseq.search_options import SearchOptions, SearchPlan
+from pyseq.tasks.hypothesis import Hypothesis
 from pyseq.tasks.sounds import SoundLike, samples_of
 from pyseq.tasks.token_ids import tokenizer_of
 from pyseq.tasks.transcripts import Transcript
-from pyseq.tasks.translator import Hypothesis
 from pyseq.text import SubwordTokenizer
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ The core sees a program whose vocabulary are the tokens, with spaces between the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -13,28 +13,19 @@ from typing import Any
 import numpy as np
 
 from pyseq import _core
-from pyseq.constraints import automata
 from pyseq.program import Program
 from pyseq.search_options import Token
 from pyseq.tasks.classifier import Classification, Classifier
-from pyseq.tasks.generator import Generator, TextScore
+from pyseq.tasks.drawing import drawing_options
+from pyseq.tasks.generator import Generator
+from pyseq.tasks.hypothesis import Hypothesis
 from pyseq.tasks.token_ids import tokenizer_of
 from pyseq.tasks.tokenizer_constraints import TokenizerConstraints
-from pyseq.tasks.translator import Hypothesis, Translator
+from pyseq.tasks.translator import Translator
 from pyseq.text import SubwordTokenizer
 
 UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # what a decoder writes for bytes that are no whole character yet
 MOST_PENDING = 8  # tokens that one character can take
-SAMPLING = {
-    "max_length": 0,
-    "temperature": 1.0,
-    "top_k": 0,
-    "top_p": 1.0,
-    "min_p": 0.0,
-    "seed": 0,
-    "stream": 0,
-    "allowed": (),
-}
 
 
 class TokenizedClassifier(Classifier):
@@ -92,35 +83,17 @@ class TokenizedGenerator(Generator):
         return tokenizer_of(self.program)
 
     @cached_property
-    def _reader(self) -> TokenizerConstraints:
+    def reader(self) -> TokenizerConstraints:
+        """Reads constraints that are given as texts."""
         return TokenizerConstraints(self.tokenizer)
-
-    def stream(self, prompt: str = "", **options: Any) -> Iterator[str]:
-        """See `Generator.stream`. A piece may be empty, while a character is not whole yet."""
-        shown = ""
-        pending: list[int] = []
-        for token in self._core.stream(self._prompt(prompt, "stream"), *self._sampling(options)):
-            pending.append(token.id)
-            text = self.tokenizer.decode(pending)
-            if text.endswith(UNFINISHED) and len(pending) < MOST_PENDING:
-                yield ""
-                continue
-            yield text[len(shown) :]
-            # A decoder may drop the space before the first of its tokens: the last one stays as context.
-            pending = pending[-1:]
-            shown = self.tokenizer.decode(pending)
-
-    sample = stream
 
     def stream_ids(self, ids: Sequence[int], **options: Any) -> Iterator[int]:
         """Token ids that follow given ones; options as for `stream`."""
-        return (token.id for token in self._core.stream(self.tokenizer.as_tokens(ids), *self._sampling(options)))
+        chosen = drawing_options(options, self.reader)  # type: ignore[arg-type]  # checked there
+        return (token.id for token in self.core.stream(self.tokenizer.as_tokens(ids), chosen, None, None))
 
-    def score(self, text: str) -> TextScore:
-        """See `Generator.score`."""
-        return super().score(self._prompt(text, "score"))
-
-    def _prompt(self, text: str, caller: str) -> str:
+    def prompt_text(self, text: str, caller: str) -> str:
+        """The text that the core reads: tokens with spaces between them."""
         ids = self.tokenizer.encode(text)
         if not ids and self.program.task.get("empty_prompt") is not None:
             ids = [self.program.task["empty_prompt"]]
@@ -128,14 +101,38 @@ class TokenizedGenerator(Generator):
             raise _core.ArgumentError(f"{caller}: the text is empty, and the model has no token that begins one")
         return self.tokenizer.as_tokens(ids)
 
-    def _sampling(self, options: dict[str, Any]) -> tuple[Any, ...]:
-        """The options of `Generator.stream` in the order of the core."""
-        unknown = sorted(set(options) - set(SAMPLING))
-        if unknown:
-            raise _core.ArgumentError(f"generate: unknown option {', '.join(unknown)}, expected {', '.join(SAMPLING)}")
-        chosen = {**SAMPLING, **options}
-        chosen["allowed"] = automata(chosen["allowed"], self._reader) if chosen["allowed"] else []
-        return tuple(chosen.values())
+    def _prefix(self, text: str) -> list[int]:
+        return self.tokenizer.encode_target(text)
+
+    def pieces(self, tokens: Iterable[_core.GeneratedToken]) -> Iterator[str]:
+        """What tokens add to a text. A piece may be empty, while a character is not whole yet."""
+        return map(_Pieces(self.tokenizer), tokens)
+
+    def _readable(self, hypothesis: Hypothesis, prompt: str) -> Hypothesis:
+        # The last token of the prompt is context: a decoder may drop the space before the first of its tokens.
+        context = self._vocabulary.encode(prompt)[-1:]
+        text = self.tokenizer.decode([*context, *hypothesis.ids])[len(self.tokenizer.decode(context)) :]
+        return replace(hypothesis, text=text)
+
+
+class _Pieces:
+    """What one token after the other adds to a text."""
+
+    def __init__(self, tokenizer: SubwordTokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._shown = ""
+        self._pending: list[int] = []
+
+    def __call__(self, token: _core.GeneratedToken) -> str:
+        self._pending.append(token.id)
+        text = self._tokenizer.decode(self._pending)
+        if text.endswith(UNFINISHED) and len(self._pending) < MOST_PENDING:
+            return ""
+        piece = text[len(self._shown) :]
+        # A decoder may drop the space before the first of its tokens: the last one stays as context.
+        self._pending = self._pending[-1:]
+        self._shown = self._tokenizer.decode(self._pending)
+        return piece
 
 
 class TokenizedTranslator(Translator):

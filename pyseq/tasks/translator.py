@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from pyseq import _core
 from pyseq._core import ArgumentError
 from pyseq.program import Program
 from pyseq.search_options import PhraseReader, SearchOptions, SearchPlan, Token
-from pyseq.search_trace import Trace
 from pyseq.tasks.generator import Generator
+from pyseq.tasks.hypothesis import Hypothesis
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """One translation."""
-
-    text: str
-    tokens: list[str]
-    ids: list[int]  # without start and end marks
-    score: float  # log probability / length ** length_penalty, the end mark counted in the length
-    token_log_probs: list[float]  # one per token, and one for the end mark when finished
-    finished: bool  # False: cut at max_length, or stopped
-    attention: Array | None = None  # [tokens, source tokens], when asked for and known to the model
-    trace: Trace | None = None  # of the search of its text, when asked for
-    top_tokens: list[list[tuple[str, float]]] | None = None  # the likeliest (token, log probability), if asked for
 
 
 class Translator:
@@ -114,14 +93,14 @@ class Translator:
             ensemble=[translator._core for translator in ensemble],
             ensemble_mean=ensemble_mean,
             ensemble_weights=list(ensemble_weights),
-            language_model=None if language_model is None else language_model._core,
+            language_model=None if language_model is None else language_model.core,
             language_model_weight=language_model_weight,
             replace_unknowns=replace_unknowns is not False,
             dictionary={} if isinstance(replace_unknowns, bool) else dict(replace_unknowns),
         )
         found = self._core.translate_batch(list(texts), plan.core, [], each, translation, deadline, cancel)
         return [
-            [self._hypothesis(translation, text) for translation in translations]
+            [Hypothesis.of_core(translation, text, self._target) for translation in translations]
             for text, translations in zip(texts, found, strict=True)
         ]
 
@@ -146,7 +125,8 @@ class Translator:
         Raises:
             ArgumentError: an empty source. OutOfRangeError: a character that the model does not know.
         """
-        return self._hypothesis(self._core.score(source, target, length_penalty, deadline, cancel), source)
+        found = self._core.score(source, target, length_penalty, deadline, cancel)
+        return Hypothesis.of_core(found, source, self._target)
 
     def source_tokens(self, text: str) -> list[str]:
         """What the model reads of a text: the columns of its attention."""
@@ -169,17 +149,3 @@ class Translator:
         if found is None:
             raise ArgumentError(f"translate: {token!r} is not a token of the target vocabulary")
         return found
-
-    def _hypothesis(self, found: _core.Translation, source: str) -> Hypothesis:
-        top_tokens = [[(self._target.token(id), log_prob) for id, log_prob in place] for place in found.top_tokens]
-        return Hypothesis(
-            text=found.text,
-            tokens=list(found.tokens),
-            ids=list(found.ids),
-            score=found.score,
-            token_log_probs=list(found.token_log_probs),
-            finished=found.finished,
-            attention=None if found.attention is None else np.asarray(found.attention),
-            trace=None if found.trace is None else Trace.of_vocabulary(found.trace, source, self._target),
-            top_tokens=top_tokens or None,
-        )

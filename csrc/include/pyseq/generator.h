@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pyseq/constraints.h"
+#include "pyseq/decode.h"
 #include "pyseq/program.h"
 #include "pyseq/sampling.h"
 
@@ -29,6 +30,12 @@ struct GeneratedToken {
   std::int64_t id;
   std::string text;  // what it adds to the text
   float log_prob;    // of the model
+};
+
+/// A hypothesis of what follows a prompt.
+struct Continuation : Hypothesis {
+  std::string text;  // what it adds to the prompt
+  std::vector<std::string> tokens;
 };
 
 struct TextScore {
@@ -68,20 +75,32 @@ class Generator {
   TextStream stream(std::string_view prompt, const GenerationOptions& options = {}) const;
   /// The prompt and what follows it.
   std::string generate(std::string_view prompt, const GenerationOptions& options = {}) const;
+  /// Searches for what follows each of the prompts: its hypotheses, best first. `each`: none, or one per prompt,
+  /// without a context. Without an end mark, hypotheses end at max_length, or where constraints allow nothing more.
+  std::vector<std::vector<Continuation>> generate_batch(const std::vector<std::string>& prompts,
+                                                        const DecodingOptions& options = {},
+                                                        const std::vector<SourceOptions>& each = {}) const;
   /// For GenerationOptions::allowed: texts that match a pattern, or some texts.
   std::shared_ptr<const TokenAutomaton> regex(std::string_view pattern) const;
   std::shared_ptr<const TokenAutomaton> trie(const std::vector<std::string>& texts) const;
+  /// For SourceOptions::phrases: the ids of a text. ValueError: parts that the vocabulary does not know.
+  std::vector<std::int64_t> phrase(std::string_view text) const;
   /// How likely the model finds a text.
   TextScore score(std::string_view text, const RunLimits& limits = {}) const;
 
   const Program& program() const { return *program_; }
+  std::shared_ptr<const Program> shared_program() const { return program_; }
   const Vocabulary& vocabulary() const { return *vocabulary_; }
+  std::shared_ptr<const Vocabulary> shared_vocabulary() const { return vocabulary_; }
   std::int64_t default_max_length() const { return max_length_; }
   std::optional<std::int64_t> start_mark() const { return start_; }
   std::optional<std::int64_t> end_mark() const { return end_; }
 
  private:
   friend class Translator;  // whose search it may have a say in
+  friend class GenerationService;
+  std::vector<std::vector<Hypothesis>> search_batch(const DecodingOptions& options,
+                                                    const std::vector<SourceOptions>& each) const;
   std::vector<std::int64_t> encode_prompt(std::string_view text, std::string_view caller) const;
 
   std::shared_ptr<const Program> program_;

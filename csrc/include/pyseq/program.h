@@ -135,6 +135,12 @@ class State {
   std::int64_t rows() const;
   /// Row r becomes what row parents[r] was; the number of rows may change. IndexError.
   void reorder(std::span<const std::int64_t> parents);
+  /// The rows of another state of the same program come behind these, its sources behind their sources. ValueError:
+  /// another program, or memory of another size than this one's.
+  void join(State&& other);
+  /// What caches hold, and carries and memory, in bytes.
+  std::size_t cache_bytes() const;
+  std::size_t tensor_bytes() const;
   /// A carry or memory tensor by name (ValueError). Memory has one row per source.
   Tensor tensor(std::string_view name) const;
   void set_tensor(std::string_view name, const Tensor& value);

@@ -1,4 +1,4 @@
-"""``pyseq analyze beam MODEL --data FILE``: who errs, the search or the model."""
+"""``pyseq analyze``: who errs, the search or the model; what a model looks at; how sure it is."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 import pyseq
-from pyseq.analysis import BeamAnalysis, analyze_beam, read_pairs
+from pyseq.analysis import BeamAnalysis, analyze_beam, attention_heads, read_pairs, token_confidence
 from pyseq.cli.table import print_table
-from pyseq.tasks import Captioner, Translator
+from pyseq.tasks import Captioner, Generator, Translator
 from pyseq.viz import (
     AttentionMap,
     CaptionMap,
@@ -23,6 +23,9 @@ from pyseq.viz import (
     beam_errors_plot,
     caption_page,
     caption_plot,
+    confidence_page,
+    heads_page,
+    transformer_figures_page,
 )
 
 app = typer.Typer(help="Find out why a model errs.", no_args_is_help=True, rich_markup_mode=None)
@@ -122,6 +125,63 @@ def attention(
             print(attention_text(found.rows, found.columns, found.weights), end="\n\n")
     if html is not None:
         html.write_text(attention_page(maps), encoding="utf-8")
+
+
+@app.command("heads")
+def heads(
+    model: Annotated[
+        Path, typer.Argument(help="A model with attention: a program file, a model folder, or a model of the package.")
+    ],
+    texts: Annotated[list[str], typer.Argument(help="What it translates, goes on with, or reads.")],
+    html: Annotated[Path, typer.Option(help="Where the page is written.")],
+    beam_size: Annotated[int, typer.Option(min=1, help="Of a translator: hypotheses kept at each step.")] = 1,
+    max_length: Annotated[int, typer.Option(min=0, help="Longest output in tokens; 0: the model's own.")] = 0,
+) -> None:
+    """Show every head of every layer: all of them as small pictures, and the lines of a chosen one."""
+    loaded = pyseq.load(model)
+    options = {"max_length": max_length} if isinstance(loaded, Translator | Generator) else {}
+    if isinstance(loaded, Translator):
+        options["beam_size"] = beam_size
+    found = [attention_heads(loaded, text, **options) for text in texts]
+    for text in found:
+        print(text.title)
+        print(f"  {text.cost}")
+        for group in text.groups:
+            print(f"  {group.name}: {len(group.layers)} layers, {group.layers[0].weights.shape[0]} heads")
+    html.write_text(heads_page(found), encoding="utf-8")
+
+
+@app.command("confidence")
+def confidence(
+    model: Annotated[Path, typer.Argument(help="A translator or a language model.")],
+    texts: Annotated[list[str], typer.Argument(help="What it translates, or goes on with.")],
+    html: Annotated[Path | None, typer.Option(help="Write a page; without it, a line per token.")] = None,
+    beam_size: Annotated[int, typer.Option(min=1, help="Hypotheses kept at each step.")] = 1,
+    max_length: Annotated[int, typer.Option(min=0, help="Longest output in tokens; 0: the model's own.")] = 0,
+    top_tokens: Annotated[int, typer.Option(min=0, help="The likeliest tokens told for every place.")] = 5,
+    given: Annotated[bool, typer.Option("--given", help="Judge the texts instead of going on with them.")] = False,
+) -> None:
+    """Show how sure a model is of every token that it writes, and what it would have written else."""
+    loaded = pyseq.load(model)
+    found = [
+        token_confidence(loaded, text, top_tokens, given, beam_size=beam_size, max_length=max_length) for text in texts
+    ]
+    if html is not None:
+        html.write_text(confidence_page(found), encoding="utf-8")
+        return
+    for item in found:
+        print(item.title)
+        for token, log_prob in zip(item.tokens, item.log_probs, strict=True):
+            print(f"{math.exp(log_prob):.4f}\t{token}")
+
+
+@app.command("figures")
+def figures(
+    html: Annotated[Path, typer.Option(help="Where the page is written.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of the queries, keys and scores.")] = 0,
+) -> None:
+    """Draw the Transformer's figures: softmax with and without 1/√d_k, causal masks, positions."""
+    html.write_text(transformer_figures_page(seed=seed), encoding="utf-8")
 
 
 def _attention_maps(translator: Translator, texts: list[str], beam_size: int) -> list[AttentionMap]:

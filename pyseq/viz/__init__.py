@@ -7,16 +7,23 @@ from pyseq.viz.beam_errors import beam_errors_page, beam_errors_plot
 from pyseq.viz.beam_trace_page import beam_trace_page
 from pyseq.viz.bias_page import bias_page
 from pyseq.viz.captions import CaptionMap, caption_page, caption_plot
+from pyseq.viz.confidence_page import TokenConfidence, confidence_page
 from pyseq.viz.gradient_flow import compare_cells, gradient_norms, plot_gradient_flow
+from pyseq.viz.heads_page import AttentionGroup, AttentionLayer, ModelAttention, heads_page
 from pyseq.viz.learning_curves import learning_curves, read_curves
 from pyseq.viz.sound_pages import SpeechMap, TriggerMap, speech_page, trigger_page
 from pyseq.viz.spectrogram import spectrogram, spectrogram_plot
+from pyseq.viz.transformer_figures import softmax_gradient, transformer_figures_page
 from pyseq.viz.word_map import word_map_page, word_map_plot
 
 __all__ = [
+    "AttentionGroup",
+    "AttentionLayer",
     "AttentionMap",
     "CaptionMap",
+    "ModelAttention",
     "SpeechMap",
+    "TokenConfidence",
     "TriggerMap",
     "attention_page",
     "attention_plot",
@@ -28,13 +35,17 @@ __all__ = [
     "caption_page",
     "caption_plot",
     "compare_cells",
+    "confidence_page",
     "gradient_norms",
+    "heads_page",
     "learning_curves",
     "plot_gradient_flow",
     "read_curves",
+    "softmax_gradient",
     "spectrogram",
     "spectrogram_plot",
     "speech_page",
+    "transformer_figures_page",
     "trigger_page",
     "word_map_page",
     "word_map_plot",

@@ -21,7 +21,7 @@ import pyseq
 from pyseq import ctc
 from pyseq.cli.run import tagged
 from pyseq.recipes.g2p import G2p, G2pConfig
-from pyseq.recipes.translate_rnn import TranslateConfig, TranslateRnn
+from pyseq.recipes.translate_rnn import TranslateRnn, TranslateRnnConfig
 
 PROJECT = Path(__file__).resolve().parent / "cmake_project"
 TINY_WORDS = ["abc", "hgfedcba", "", "deadbeef"]
@@ -116,7 +116,7 @@ def test_run_answers_for_exported_recipes(examples: Path, recipe: str, tmp_path:
         pytest.importorskip("sacrebleu", reason="pip install 'pyseq[metrics]'")
         source = test_recipe_models.write_translations(tmp_path)
         sizes = {"embedding_size": 8, "encoder_size": 8, "decoder_size": 12}
-        config = TranslateConfig(epochs=None, max_steps=6, vocabulary_size=120, max_tokens=300, **sizes)
+        config = TranslateRnnConfig(epochs=None, max_steps=6, vocabulary_size=120, max_tokens=300, **sizes)
         test_recipe_models.run(TranslateRnn(config), tmp_path, source)
         texts = ["The house is red, isn't it?", "My town", ""]
     translator = pyseq.load(tmp_path / "model.safetensors")

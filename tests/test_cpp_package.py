@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,16 +109,18 @@ def test_run_answers_for_exported_recipes(examples: Path, recipe: str, tmp_path:
     """Models trained for a few steps: what they say is of no matter, as long as both sides say the same."""
     if recipe == "g2p":
         source = test_recipe_models.write_dictionary(tmp_path)
-        sizes = {"embedding_size": 8, "encoder_size": 8, "decoder_size": 12, "attention_size": 8}
-        test_recipe_models.run(G2p(G2pConfig(epochs=None, max_steps=6, **sizes)), tmp_path, source)
+        sizes: dict[str, Any] = {"embedding_size": 24, "encoder_size": 24, "decoder_size": 48, "attention_size": 24}
+        config = G2pConfig(epochs=None, max_steps=100, batch_size=32, learning_rate=1e-2, dropout=0.0, **sizes)
+        test_recipe_models.run(G2p(config), tmp_path, source)
         texts = ["dream", "made", "to", ""]
     else:
         pytest.importorskip("tokenizers", reason="pip install 'pyseq[text]'")
         pytest.importorskip("sacrebleu", reason="pip install 'pyseq[metrics]'")
         source = test_recipe_models.write_translations(tmp_path)
-        sizes = {"embedding_size": 8, "encoder_size": 8, "decoder_size": 12}
-        config = TranslateRnnConfig(epochs=None, max_steps=6, vocabulary_size=120, max_tokens=300, **sizes)
-        test_recipe_models.run(TranslateRnn(config), tmp_path, source)
+        sizes = {"embedding_size": 24, "encoder_size": 24, "decoder_size": 48}
+        limits: dict[str, Any] = {"vocabulary_size": 120, "max_tokens": 300, "learning_rate": 1e-2}
+        translation = TranslateRnnConfig(epochs=None, max_steps=60, dropout=0.0, **limits, **sizes)
+        test_recipe_models.run(TranslateRnn(translation), tmp_path, source)
         texts = ["The house is red, isn't it?", "My town", ""]
     translator = pyseq.load(tmp_path / "model.safetensors")
     expected = [translator.translate(text).text for text in texts]

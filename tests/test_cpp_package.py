@@ -19,10 +19,11 @@ import tiny_captions
 from model_folders import write_folder
 
 import pyseq
-from pyseq import ctc
+from pyseq import ctc, models
 from pyseq.cli.run import tagged
 from pyseq.recipes.g2p import G2p, G2pConfig
 from pyseq.recipes.translate_rnn import TranslateRnn, TranslateRnnConfig
+from pyseq.text import Vocabulary
 
 PROJECT = Path(__file__).resolve().parent / "cmake_project"
 TINY_WORDS = ["abc", "hgfedcba", "", "deadbeef"]
@@ -127,6 +128,80 @@ def test_run_answers_for_exported_recipes(examples: Path, recipe: str, tmp_path:
     assert any(expected)
     printed = output_of(examples / "run", tmp_path / "model.safetensors", text="\n".join(texts) + "\n")
     assert printed == expected
+
+
+WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh")
+LINES = ["[CLS] a b [SEP]", "[CLS] c [MASK] d a [SEP]"]
+
+
+def transformer_program(file: Path, model: Any, functions: dict[str, Any], **task: Any) -> pyseq.Program:
+    vocabularies = {"tokens": Vocabulary(WORDS, "word")}
+    pyseq.export(model, file, functions, task={**task, "vocabulary": "tokens"}, vocabularies=vocabularies)
+    return pyseq.Program.load(file)
+
+
+def test_run_answers_for_models_of_berts_family(examples: Path, tmp_path: Path) -> None:
+    file, example = tmp_path / "model.safetensors", {"tokens": np.zeros((2, 4), np.int64), "lengths": np.array([4, 2])}
+    options = models.BertOptions(13, width=12, num_heads=3, num_layers=2, feed_forward=20, positions=9)
+    rows = [[WORDS.index(word) for word in line.split()] for line in LINES]
+    inputs = [{"tokens": np.array([row]), "lengths": np.array([len(row)])} for row in rows]
+    as_ids = "\n".join(" ".join(map(str, row)) for row in rows)
+
+    program = transformer_program(
+        file, models.BertEmbedder(options), {"encode": example, "embed": example}, kind="encoder"
+    )
+    for arguments, text in (([], "\n".join(LINES)), (["--ids"], as_ids)):
+        for line, one in zip(output_of(examples / "run", file, *arguments, text=text), inputs, strict=True):
+            vector = np.array(line.split(), np.float32)
+            np.testing.assert_array_equal(vector, program.run("embed", **one)["output"][0])
+
+    program = transformer_program(
+        file, models.BertTagger(options, 4), {"tag": example}, kind="tagger", labels=[*"OABC"], tokenizer={}
+    )
+    classes = [program.run("tag", **one)["logits"][0].argmax(-1) for one in inputs]
+    expected = [
+        f"{WORDS[id]}\t{number}"
+        for row, found in zip(rows, classes, strict=True)
+        for id, number in zip(row, found, strict=True)
+    ]
+    assert output_of(examples / "run", file, text="\n".join(LINES)) == expected
+
+    places = {"vectors": pyseq.Input(np.ones((2, 12), np.float32), dims=("places", 12))}
+    model = models.BertMaskedLanguageModel(options)
+    program = transformer_program(file, model, {"encode": example, "predict": places}, kind="fill_mask", mask="[MASK]")
+    vectors = program.run("encode", **inputs[1])["output"][0, 2:3].copy()
+    logits = program.run("predict", vectors=vectors)["logits"][0]
+    printed = output_of(examples / "run", file, text=LINES[1])[0].split()
+    assert printed[::2] == [WORDS[id] for id in np.argsort(-logits, kind="stable")[:5]]
+
+    classifier = models.BertClassifier(options, 2)
+    transformer_program(file, classifier, {"classify": example}, kind="classifier", labels=["no", "yes"])
+    best = [pyseq.load(file).classify(line) for line in LINES]
+    printed = output_of(examples / "run", file, "--ids", text=as_ids)
+    assert printed == [f"{one.label}\t{one.probability:.6f}" for one in best]
+
+
+def test_run_answers_for_gpt_and_an_encoder_decoder(examples: Path, tmp_path: Path) -> None:
+    file, step = tmp_path / "model.safetensors", {"tokens": np.zeros((2, 2), np.int64)}
+    gpt = models.Gpt(models.GptOptions(13, width=12, num_heads=3, num_layers=2, feed_forward=20, max_positions=30))
+    limits = {"start": None, "end": 3, "max_length": 8}
+    transformer_program(file, gpt.initialize(4), {"step": step, "prefill": step}, kind="generator", **limits)
+    expected = pyseq.load(file).generate("a b c", temperature=0)
+    assert output_of(examples / "run", file, "--greedy", text="a b c\n") == [expected]
+    ids = [WORDS.index(word) for word in expected.split()]
+    assert output_of(examples / "run", file, "--greedy", "--ids", text="5 6 7\n") == [" ".join(map(str, ids[3:]))]
+
+    sizes = {"width": 12, "num_heads": 3, "encoder_layers": 1, "decoder_layers": 1, "feed_forward": 20}
+    marian = models.Transformer(models.TransformerOptions(13, 13, **sizes, shared_embeddings=True)).initialize(5)
+    source = {"tokens": np.zeros((2, 4), np.int64), "lengths": np.array([4, 2])}
+    names = {"source_vocabulary": "tokens", "target_vocabulary": "tokens", "source_suffix": [3], "attention": None}
+    transformer_program(
+        file, marian, {"encode": source, "step": step}, kind="translator", **names, **{**limits, "start": 0}
+    )
+    found = pyseq.load(file).translate("a b h")
+    assert output_of(examples / "run", file, text="a b h\n") == [found.text]
+    assert output_of(examples / "run", file, "--ids", text="5 6 12\n") == [" ".join(map(str, found.ids))]
+    assert "--ids" in "\n".join(output_of(examples / "run", "--help", text=""))
 
 
 def assert_same_output(program: Path, model: Path, words: list[str]) -> None:

@@ -74,6 +74,7 @@ TEST_CASE("the registry has the ops of docs/architecture.md, in alphabetical ord
                                                   "softplus",
                                                   "split_axis",
                                                   "sqrt",
+                                                  "stft",
                                                   "subtract",
                                                   "sum",
                                                   "tanh",

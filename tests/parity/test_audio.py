@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from transformers import Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
 
 from pyseq import audio
+
+transformers = pytest.importorskip("transformers", reason='pip install ".[parity]"')
 
 
 def sound(seconds: float) -> np.ndarray:
@@ -18,7 +19,7 @@ def sound(seconds: float) -> np.ndarray:
 @pytest.mark.parametrize("num_filters", [80, 128])
 @pytest.mark.parametrize("seconds", [0.7, 31.0])
 def test_log_mel_equals_whispers(num_filters: int, seconds: float) -> None:
-    extractor = WhisperFeatureExtractor(feature_size=num_filters)
+    extractor = transformers.WhisperFeatureExtractor(feature_size=num_filters)
     expected = extractor(sound(seconds), sampling_rate=16000, return_tensors="np").input_features[0].T
     found = audio.whisper_features(sound(seconds), num_filters)
     assert found.shape == expected.shape == (3000, num_filters)
@@ -26,6 +27,6 @@ def test_log_mel_equals_whispers(num_filters: int, seconds: float) -> None:
 
 
 def test_normalized_samples_equal_those_of_wav2vec() -> None:
-    extractor = Wav2Vec2FeatureExtractor(do_normalize=True)
+    extractor = transformers.Wav2Vec2FeatureExtractor(do_normalize=True)
     expected = extractor(sound(0.5), sampling_rate=16000, return_tensors="np").input_values[0]
     np.testing.assert_allclose(audio.normalized(sound(0.5)), expected, atol=1e-4)

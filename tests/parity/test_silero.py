@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from conftest import data_folder, skip_or_fail
 
 from pyseq import audio
 from pyseq.hub import silero
 from pyseq.tasks import VoiceActivity
+
+torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install ".[parity]"')
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pyseq import _core, nn, ops
-from pyseq.models.transformer import Transformer, TransformerDecoder, TransformerOptions
+from pyseq.models.transformer import Transformer, TransformerDecoder, TransformerOptions, encoder_layers
 from pyseq.state import State
 from pyseq.tensor import Tensor
 
@@ -66,7 +66,7 @@ class SpectrogramEncoder(nn.Module):
         self.conv2 = nn.Conv1d(options.width, options.width, 3, stride=2, padding=1, activation="gelu")
         self.positions = nn.LearnedPositions(options.source_positions, options.width)
         self.dropout = nn.Dropout(options.dropout)
-        self.layers = _encoder_layers(options)
+        self.layers = encoder_layers(options)
         self.norm = options.variants.make_norm(options.width, options.epsilon) if options.encoder_norm else None
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,7 +137,7 @@ class SpeechCtc(nn.Module):
         )
         self.norm = nn.LayerNorm(width, options.epsilon)
         self.dropout = nn.Dropout(options.dropout)
-        self.layers = _encoder_layers(
+        self.layers = encoder_layers(
             TransformerOptions(
                 source_vocabulary=0,
                 target_vocabulary=0,
@@ -200,19 +200,3 @@ class SampleEncoder(nn.Module):
                 x = norm(x, lengths) if isinstance(norm, nn.InstanceNorm1d) else norm(x)
             x = self.activation(x)
         return x, lengths
-
-
-def _encoder_layers(options: TransformerOptions) -> nn.ModuleList[nn.TransformerEncoderLayer]:
-    return nn.ModuleList(
-        nn.TransformerEncoderLayer(
-            options.width,
-            options.num_heads,
-            options.feed_forward,
-            options.activation,
-            options.pre_norm,
-            options.epsilon,
-            options.dropout,
-            options.variants,
-        )
-        for _ in range(options.encoder_layers)
-    )

@@ -140,6 +140,23 @@ class Transformer(nn.Module):
         return logits
 
 
+def encoder_layers(options: TransformerOptions) -> nn.ModuleList[nn.TransformerEncoderLayer]:
+    """The layers of an encoder."""
+    return nn.ModuleList(
+        nn.TransformerEncoderLayer(
+            options.width,
+            options.num_heads,
+            options.feed_forward,
+            options.activation,
+            options.pre_norm,
+            options.epsilon,
+            options.dropout,
+            options.variants,
+        )
+        for _ in range(options.encoder_layers)
+    )
+
+
 class TransformerEncoder(nn.Module):
     """Embedding, positions and encoder layers."""
 
@@ -149,19 +166,7 @@ class TransformerEncoder(nn.Module):
         self.relative = _relative(options, bidirectional=True)
         self.embedding_norm = _embedding_norm(options)
         self.dropout = nn.Dropout(options.dropout)
-        self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                options.width,
-                options.num_heads,
-                options.feed_forward,
-                options.activation,
-                options.pre_norm,
-                options.epsilon,
-                options.dropout,
-                options.variants,
-            )
-            for _ in range(options.encoder_layers)
-        )
+        self.layers = encoder_layers(options)
         self.norm = options.variants.make_norm(options.width, options.epsilon) if options.encoder_norm else None
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ its time has come; reported are how busy the processors are, how late results ar
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from pathlib import Path
 
@@ -65,7 +66,8 @@ def many_streams(detector: VoiceActivity, count: int, seconds: float, max_batch:
     elapsed, busy = time.perf_counter() - begin, time.process_time() - busy
     late = np.percentile(lateness, [50, 99, 100]) * 1e3
     print(
-        f"{count} streams, {seconds:.0f} s of sound each, in {elapsed:.2f} s; processors busy {busy / elapsed:.2f} of 1"
+        f"{count} streams, {seconds:.0f} s of sound each, in {elapsed:.2f} s; "
+        f"{busy / elapsed:.2f} of {len(os.sched_getaffinity(0))} processors busy"
     )
     print(f"result after the chunk: median {late[0]:.1f} ms, 99 % {late[1]:.1f} ms, worst {late[2]:.1f} ms")
     middle = memory[len(memory) // 2]

@@ -223,7 +223,9 @@ def test_a_second_thread_scales_or_reaches_the_bandwidth() -> None:
     assert [check.met for check in _checks(replace(line, scaling=1.8), target)] == [True, False]
     reading = replace(line, bound_by="bandwidth", share=0.8)
     assert [check.met for check in _checks(reading, target)] == [True, False]
-    assert [check.met for check in _checks(reading, replace(target, scales=True))] == [True, True]
+    assert [check.met for check in _checks(reading, replace(target, scaling=1.85))] == [True, True]
+    assert [check.met for check in _checks(replace(reading, scaling=1.1), replace(target, scaling=1))] == [True, True]
+    assert [check.met for check in _checks(replace(reading, scaling=0.9), replace(target, scaling=1))] == [True, False]
     assert _checks(line, Target()) == []
 
 

@@ -49,6 +49,9 @@ class Phase:
         return self.weights * WEIGHT_BYTES[precision] + self.activations / self.passes
 
 
+SCALED = 1.85  # two threads at work that arithmetic bounds
+
+
 @dataclass(frozen=True)
 class Target:
     """What pyseq shall reach with one thread; None where nothing is asked."""
@@ -56,7 +59,8 @@ class Target:
     ratio: float | None = None  # speed over the best peer's
     share: float | None = None  # of the machine's limit
     seconds: float | None = None
-    scales: bool = False  # with two threads: 1.85 times as fast even if the limit would be bandwidth
+    # With two threads, times the speed of one; None: SCALED, or a share of the bandwidth where that is the bound.
+    scaling: float | None = None
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ else the machine does.
 count). *limit*: least time under the machine's limits over the time taken, with what sets it: arithmetic at peak, or
 every operand read once from the level that can hold it (recurrent weights once per step), phases that depend on each
 other added up. More than 100 % means that a nearer level held a part. *target*: for one thread; with more, a row must
-also be 1.85 times as fast as with one thread, or reach 85 % of the bandwidth where that is the bound. A dash: no
-figure. `LIMITS.md` tells what limits the rows that miss their target.
+also be 1.85 times as fast as with one thread, or reach 85 % of the bandwidth where that is the bound (whole models and
+sound: not slower than with one thread). A dash: no figure. `LIMITS.md` tells what limits rows that miss their target.
 """
 
 

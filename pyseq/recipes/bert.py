@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pyseq
-from pyseq import data, ops
+from pyseq import data, nn, ops
 from pyseq.data import MaskedTokens, mask_tokens
 from pyseq.models import BertOptions, BertPretraining
 from pyseq.program import Program
@@ -25,6 +25,7 @@ DATA_SETS = ("novels", "wikipedia")
 HELD_OUT = 1024  # examples, or a tenth of a small corpus
 MARKS = 3  # [CLS], and [SEP] behind each of two pieces
 MASK = "[MASK]"
+EVALUATION_ROWS = 64
 WARMUP_STEPS = 200
 DEFAULT_STEPS = 3000  # of the schedule of a run that only time limits
 BETAS = (0.9, 0.98)
@@ -94,6 +95,7 @@ class Bert(Recipe):
         count = min(HELD_OUT, max(1, len(examples) // 10))
         self.held_out = [examples[place] for place in order[:count]]
         training = [examples[place] for place in order[count:]]
+        self.counts = np.bincount(np.concatenate([one.first for one in training]), minlength=len(self.vocabulary))
         inner = data.Batches(training, list, self.config.batch_size, seed=self.config.seed)
         self.batches = data.Prefetch(_MaskedBatches(inner, self.collate, self.config.seed))
         self.options = BertOptions(
@@ -107,17 +109,32 @@ class Bert(Recipe):
         )
         self.module = BertPretraining(self.options)
 
+    def initialize(self) -> None:
+        """Random weights, but what counting knows of single tokens is known from the beginning."""
+        super().initialize()
+        nn.initialization.log_frequencies(self.module.projection.bias, self.counts)
+
     def collate(self, examples: list[Example], random: np.random.Generator) -> PretrainingBatch:
         """[CLS] first [SEP] second [SEP], with gaps."""
-        first, last = np.array([self.first]), np.array([self.last])
-        tokens = np.stack([np.concatenate([first, one.first, last, one.second, last]) for one in examples])
+        tokens = self._marked([one.first for one in examples], [one.second for one in examples])
         boundary = len(examples[0].first) + 2
         segments = np.zeros_like(tokens)
         segments[:, boundary:] = 1
-        candidates = (tokens != self.first) & (tokens != self.last)
-        masked = mask_tokens(tokens, candidates, self.mask, len(self.vocabulary), random, self.config.mask_share)
         lengths = np.full(len(tokens), tokens.shape[1])
-        return PretrainingBatch(masked, lengths, segments, np.array([one.follows for one in examples]))
+        follows = np.array([one.follows for one in examples])
+        return PretrainingBatch(self._with_gaps(tokens, random), lengths, segments, follows)
+
+    def _marked(self, *columns: list[Ids]) -> Ids:
+        """[CLS], then the pieces of each example with [SEP] behind every one: [batch, time]."""
+        count = len(columns[0])
+        parts = [np.full((count, 1), self.first)]
+        for pieces in columns:
+            parts += [np.stack(pieces), np.full((count, 1), self.last)]
+        return np.concatenate(parts, axis=1)
+
+    def _with_gaps(self, tokens: Ids, random: np.random.Generator) -> MaskedTokens:
+        candidates = (tokens != self.first) & (tokens != self.last)
+        return mask_tokens(tokens, candidates, self.mask, len(self.vocabulary), random, self.config.mask_share)
 
     def loss(self, batch: PretrainingBatch) -> tuple[Any, float]:
         """Mean loss of the masked tokens plus that of the next pieces, as one unit."""
@@ -144,7 +161,9 @@ class Bert(Recipe):
     def evaluate(self) -> dict[str, float]:
         """Mean loss of masked tokens and share of them that are guessed; share of pieces told right."""
         losses, hits, right = [], [], []
-        for batch in self._held_out_batches():
+        random = np.random.default_rng(2)
+        for examples in self._held_out_examples():
+            batch = self.collate(examples, random)
             gaps, follows = self._logits(batch)
             losses.append(ops.cross_entropy(gaps, Tensor(batch.masked.originals)).data)
             hits.append(gaps.data.argmax(-1) == batch.masked.originals)
@@ -155,21 +174,23 @@ class Bert(Recipe):
     def evaluate_program(self, program: Program) -> dict[str, float]:
         """Mean loss of masked tokens and share of them that an exported model guesses, in single pieces of text."""
         losses, hits = [], []
-        for batch in self._held_out_batches():
-            vectors = program.run("encode", tokens=batch.masked.tokens, lengths=batch.lengths)["output"]
-            chosen = np.ascontiguousarray(vectors.reshape(-1, vectors.shape[-1])[batch.masked.places])
+        random = np.random.default_rng(2)
+        for examples in self._held_out_examples():
+            masked = self._with_gaps(self._marked([one.first for one in examples]), random)
+            lengths = np.full(len(examples), masked.tokens.shape[1])
+            vectors = program.run("encode", tokens=masked.tokens, lengths=lengths)["output"]
+            chosen = np.ascontiguousarray(vectors.reshape(-1, vectors.shape[-1])[masked.places])
             logits = program.run("predict", vectors=chosen)["logits"]
-            losses.append(ops.cross_entropy(Tensor(logits), Tensor(batch.masked.originals)).data)
-            hits.append(logits.argmax(-1) == batch.masked.originals)
+            losses.append(ops.cross_entropy(Tensor(logits), Tensor(masked.originals)).data)
+            hits.append(logits.argmax(-1) == masked.originals)
         return {
             "loss": float(np.concatenate(losses).mean()),
             "masked_accuracy": float(np.concatenate(hits).mean()),
         }
 
-    def _held_out_batches(self) -> Iterator[PretrainingBatch]:
-        random = np.random.default_rng(2)
-        for begin in range(0, len(self.held_out), 64):
-            yield self.collate(self.held_out[begin : begin + 64], random)
+    def _held_out_examples(self) -> Iterator[list[Example]]:
+        for begin in range(0, len(self.held_out), EVALUATION_ROWS):
+            yield self.held_out[begin : begin + EVALUATION_ROWS]
 
     def export(self, file: Path) -> None:
         """Write a model that fills gaps; `pyseq train finetune --model FILE` goes on with its encoder."""

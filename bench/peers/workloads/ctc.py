@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.peers.engines import pyseq_engine, torch_engine
 from bench.peers.engines.results import first_array
-from bench.peers.model import Array, Call, Case, Target, Workload, normal
+from bench.peers.model import SCALED, Array, Call, Case, Target, Workload, normal
 from pyseq import ops
 
 FRAMES, BATCH, LABELS = 500, 16, 60
@@ -45,7 +45,7 @@ def build(name: str, threads: int) -> Case:
     return Case(
         engines={"torch": with_torch, "pyseq": with_pyseq},
         reference="torch",
-        targets={"float32": Target(ratio=RATIOS[name], scales=True)},
+        targets={"float32": Target(ratio=RATIOS[name], scaling=SCALED)},
         output=first_array,
         exact=lambda: with_torch("float64"),
         tolerance={"float32": 1e-2},  # logarithms of probabilities lose three digits in float32

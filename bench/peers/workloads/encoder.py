@@ -122,7 +122,7 @@ def build(name: str, threads: int) -> Case:
         engines=engines,
         reference="torch",
         phases=phases(size, lengths),
-        targets={"float32": Target(ratio=float32), "int8": Target(ratio=int8)},
+        targets={"float32": Target(ratio=float32, scaling=1), "int8": Target(ratio=int8, scaling=1)},
         output=of_tokens,
     )
 

@@ -123,7 +123,7 @@ def _gpt2(name: str, threads: int) -> Case:
 
 def _case(name: str, engines: dict[str, Builder], parts: list[Phase]) -> Case:
     float32, int8 = TARGETS[name]
-    targets = {"float32": Target(ratio=float32), "int8": Target(ratio=int8)}
+    targets = {"float32": Target(ratio=float32, scaling=1), "int8": Target(ratio=int8, scaling=1)}
     return Case(engines=engines, reference="torch", phases=parts, targets=targets, output=token_count)
 
 

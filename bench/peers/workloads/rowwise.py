@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.peers.engines import onnx_graph, onnxruntime_engine, openvino_engine, pyseq_engine, torch_engine
 from bench.peers.engines.results import first_array
-from bench.peers.model import Array, Call, Case, Phase, Target, Workload, normal, numbers
+from bench.peers.model import SCALED, Array, Call, Case, Phase, Target, Workload, normal, numbers
 from pyseq import ops
 
 NODES = {"softmax": "Softmax", "log_softmax": "LogSoftmax", "layer_norm": "LayerNormalization", "gelu": "Gelu"}
@@ -51,7 +51,7 @@ def build(name: str, threads: int) -> Case:
         },
         reference="torch",
         phases=[] if name == TINY else [Phase(activations=2.0 * x.nbytes)],
-        targets={"float32": Target(seconds=TINY_SECONDS) if name == TINY else Target(ratio=RATIOS[op], scales=True)},
+        targets={"float32": Target(seconds=TINY_SECONDS) if name == TINY else Target(ratio=RATIOS[op], scaling=SCALED)},
         output=first_array,
         tolerance={"float32": 1e-5},
     )

@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'Continuation', 'CooccurrenceCounter', 'CtcAlignment', 'CtcDecoder', 'CtcHypothesis', 'CtcOptions', 'CtcSpan', 'CtcStream', 'CtcVocabulary', 'CtcWord', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'GenerationOptions', 'GenerationRequest', 'GenerationService', 'Generator', 'GloveTrainer', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'NgramModel', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'StreamPool', 'StreamTicket', 'Tagger', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'TranslationOptions', 'Translator', 'UnsupportedError', 'Vocabulary', 'WordCounter', 'WordTrainer', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'ctc_align', 'ctc_collapse', 'ctc_greedy', 'ctc_segments', 'ctc_words', 'fill_zeros', 'huffman_tree', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'subword_buckets', 'subword_lists', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
+__all__: list[str] = ['ArgumentError', 'CancelToken', 'CancelledError', 'Caption', 'Captioner', 'Classifier', 'Continuation', 'CooccurrenceCounter', 'CtcAlignment', 'CtcDecoder', 'CtcHypothesis', 'CtcOptions', 'CtcPrefixes', 'CtcSpan', 'CtcStream', 'CtcVocabulary', 'CtcWord', 'DTypeError', 'DeadlineError', 'DecodingOptions', 'Ensemble', 'Error', 'FormatError', 'Fusion', 'GeneratedToken', 'GenerationOptions', 'GenerationRequest', 'GenerationService', 'Generator', 'GloveTrainer', 'Hypothesis', 'KvCache', 'LiveHypothesis', 'NgramModel', 'OpRecord', 'OutOfRangeError', 'PackedWeight', 'Profile', 'Program', 'ProgramStepModel', 'SamplingOptions', 'SearchProgress', 'SearchTrace', 'Session', 'ShapeError', 'SourceOptions', 'State', 'StreamPool', 'StreamTicket', 'Tagger', 'TextScore', 'TextStream', 'TokenAutomaton', 'Translation', 'TranslationOptions', 'Translator', 'UnsupportedError', 'Vocabulary', 'WordCounter', 'WordTrainer', 'active_isa', 'adagrad_step', 'adam_step', 'available_isas', 'build_info', 'call_op', 'clip_norm', 'clip_values', 'compiled_isas', 'ctc_align', 'ctc_collapse', 'ctc_greedy', 'ctc_segments', 'ctc_words', 'fill_zeros', 'huffman_tree', 'measure_peak', 'measure_read_bandwidth', 'move_average', 'norm', 'num_threads', 'op_cost', 'op_schemas', 'openmp_runtimes', 'pack_weight', 'read_safetensors', 'record_op', 'regex_automaton', 'regex_matches', 'rmsprop_step', 'run_op', 'scale_values', 'score', 'search', 'set_isa', 'set_num_threads', 'set_thread_backend', 'sgd_step', 'subword_buckets', 'subword_lists', 'thread_backend', 'token_trie', 'usable_cpus', 'write_file', 'write_safetensors']
 class Error(Exception):
     """
     What every error of pyseq is.
@@ -914,7 +914,13 @@ class Fusion:
     """
     A step model and a language model; see pyseq.decode.fuse.
     """
-    def __init__(self, model: typing.Any, language_model: typing.Any, weight: typing.SupportsFloat | typing.SupportsIndex, language_start: typing.SupportsInt | typing.SupportsIndex | None = None) -> None:
+    def __init__(self, model: typing.Any, language_model: typing.Any, weight: typing.SupportsFloat | typing.SupportsIndex, language_start: typing.SupportsInt | typing.SupportsIndex | None = None, model_weight: typing.SupportsFloat | typing.SupportsIndex = 1.0) -> None:
+        ...
+class CtcPrefixes:
+    """
+    CTC as a step model; see pyseq.decode.ctc_prefixes.
+    """
+    def __init__(self, log_probs: typing.Any, lengths: typing.Any, blank: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
 class ProgramStepModel:
     """

@@ -33,6 +33,10 @@ __all__ = [
     "Trace",
     "Trie",
     "as_hypothesis",
+    "ctc_prefixes",
+    "ensemble",
+    "fuse",
+    "joint",
     "program_step_model",
     "save_traces",
     "score",
@@ -99,7 +103,7 @@ def program_step_model(
     return _core.ProgramStepModel(program.new_session(), state, attention, head)
 
 
-AnyStepModel = StepModel | _core.ProgramStepModel | _core.Ensemble | _core.Fusion
+AnyStepModel = StepModel | _core.ProgramStepModel | _core.Ensemble | _core.Fusion | _core.CtcPrefixes
 
 
 def ensemble(
@@ -147,6 +151,62 @@ def fuse(
         Gulcehre et al. 2015, On Using Monolingual Corpora in Neural Machine Translation.
     """
     return _core.Fusion(model, language_model, weight, language_start)
+
+
+def ctc_prefixes(log_probs: Array, lengths: Array | None = None, *, blank: int = 0, end: int) -> _core.CtcPrefixes:
+    """CTC as a model of the next token: p(c | g) = p(gc…) / p(g…), and p(end | g) = p(g) / p(g…).
+
+    p(g…) is the probability that the frames show labels that begin with g, summed over all paths.
+
+    Args:
+        log_probs: [sources, time, classes] float32, of a model with CTC; classes are tokens.
+        lengths: [sources] int64, valid frames; None for all.
+        blank: the class of the blank, which is never said.
+        end: the token that closes a hypothesis, whose class never counts.
+
+    Returns:
+        a model for `search`, `score` and `joint`.
+
+    Raises:
+        ShapeError, DTypeError: other arrays. ArgumentError: no such class, frames that are not log-probabilities.
+
+    Source:
+        Watanabe et al., "Hybrid CTC/attention architecture for end-to-end speech recognition" (2017), algorithm 2.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import decode
+        >>> frames = np.log(np.float32([[[0.2, 0, 0.5, 0.3], [0.6, 0, 0.3, 0.1]]]) + 1e-20)
+        >>> frame_model = decode.ctc_prefixes(frames, blank=0, end=1)
+        >>> best = decode.search(frame_model, 1, start=0, end=1, beam_size=4, n_best=2)[0]
+        >>> [(hypothesis.ids, round(float(np.exp(hypothesis.score)), 3)) for hypothesis in best]
+        [([2], 0.51), ([3], 0.23)]
+    """
+    return _core.CtcPrefixes(log_probs, lengths, blank, end)
+
+
+def joint(model: AnyStepModel, prefixes: AnyStepModel, ctc_weight: float) -> _core.Fusion:
+    """Joint CTC/attention decoding: score = (1 − λ) log p_attention(token) + λ log p_ctc(token).
+
+    Attention alone may leave parts out or repeat them; CTC holds it to the order of the frames.
+
+    Args:
+        model: an encoder-decoder, anything that `search` takes.
+        prefixes: what CTC says of the same sources, from `ctc_prefixes`.
+        ctc_weight: λ, from 0 to 1.
+
+    Returns:
+        a model for `search` and `score`; a language model can be fused with it.
+
+    Raises:
+        ArgumentError: a weight outside of 0 to 1.
+
+    Source:
+        Watanabe et al., "Hybrid CTC/attention architecture for end-to-end speech recognition" (2017).
+    """
+    if not 0 <= ctc_weight <= 1:
+        raise _core.ArgumentError(f"joint: ctc_weight is {ctc_weight}, expected 0 to 1")
+    return _core.Fusion(model, prefixes, ctc_weight, None, 1 - ctc_weight)
 
 
 def search(

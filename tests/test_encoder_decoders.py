@@ -53,6 +53,11 @@ MODELS: dict[str, Any] = {
     "local-p dot": lambda: with_attention(score="dot", feed="attentional", cell="gru", window=6),
     **{f"coverage {feed}": lambda feed=feed: with_attention(coverage=True, feed=feed) for feed in ("none", "context")},
     "coverage attentional": lambda: with_attention(coverage=True, feed="attentional", **DEEP),
+    **{
+        f"location {feed}": lambda feed=feed: with_attention(location_filters=3, location_width=3, feed=feed)
+        for feed in ("none", "context", "attentional")
+    },
+    "location coverage": lambda: with_attention(location_filters=3, coverage=True, feed="context"),
 }
 
 
@@ -66,7 +71,7 @@ def model(request: pytest.FixtureRequest) -> EncoderDecoder:
 
 
 def exported(model: nn.Module) -> pyseq.Program:
-    watched = isinstance(model, AttentionEncoderDecoder) and not model.options.coverage
+    watched = isinstance(model, AttentionEncoderDecoder) and not model.attention.sees_weights
     path = model.attention.attention.path if isinstance(model, AttentionEncoderDecoder) else ""
     task = {
         "attention": {"path": path, "head": 0} if watched else None,
@@ -168,6 +173,23 @@ def test_coverage_is_what_the_weights_add_up_to() -> None:
     assert (loss.numpy()[:, 1:] > 0).all()
 
 
+def test_scores_see_the_weights_of_the_step_before() -> None:
+    model = with_attention(location_filters=4, location_width=3, feed="context").initialize(2)
+    attention, state = model.attention, model.encode(Tensor(TOKENS), Tensor(LENGTHS))
+    query = np.random.default_rng(0).standard_normal((2, 1, 24)).astype(np.float32)
+    for _ in range(2):  # f = F * α, e = vᵀ tanh(W q + V a + U f)
+        before = state.carry["alignment"].numpy()[..., 0]
+        attention(Tensor(query), state)
+        padded = np.pad(before, ((0, 0), (1, 1)))
+        windows = np.stack([padded[:, k : k + 4] for k in range(3)], -1)  # [batch, time, taps]
+        seen = windows @ attention.location.weight.numpy()[:, 0].T @ attention.from_location.weight.numpy().T
+        keys = state.memory["keys"].numpy() + seen
+        scores = np.tanh(attention.attention.query_proj(query).numpy() + keys) @ attention.attention.weight.numpy()
+        scores[1, 2:] = -np.inf
+        weights = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+        np.testing.assert_allclose(state.carry["alignment"].numpy()[..., 0], weights, atol=1e-6)
+
+
 def test_only_models_with_coverage_have_its_loss() -> None:
     with pytest.raises(pyseq.ArgumentError, match="covered: the model has no coverage"):
         with_attention().covered(Tensor(TOKENS), Tensor(LENGTHS), Tensor(TARGETS))
@@ -242,6 +264,8 @@ def test_predicted_windows_lie_within_the_source() -> None:
         ({"feed": "input"}, "feed is 'input'"),
         ({"cell": "tree"}, "cell is 'tree'"),
         ({"score": "dot", "coverage": True}, "expected 'additive' with coverage"),
+        ({"score": "dot", "location_filters": 2}, "expected 'additive' with location_filters"),
+        ({"location_filters": 2, "location_width": 4}, "location_width is 4, expected an odd number"),
         ({"tied": True, "attentional_size": 7}, "attentional_size is 7, expected that of the tied target_embedding 10"),
         ({"window": 2}, "expected 'dot' or 'general' with a window"),
     ],

@@ -15,14 +15,16 @@ import pytest
 
 import pyseq
 from pyseq import audio
-from pyseq.recipes import evaluate, train
+from pyseq.metrics import Debouncing, RocPoint, detections, operating_point
+from pyseq.recipes import evaluate, roc, train
 from pyseq.recipes.digits import Digits, DigitsConfig
 from pyseq.recipes.handwriting import Handwriting, HandwritingConfig
 from pyseq.recipes.joined_digits import JoinedDigits, JoinedDigitsConfig
 from pyseq.recipes.speech import Speech, SpeechConfig
-from pyseq.recipes.trigger import RocPoint, TriggerConfig, TriggerRecipe, judged
+from pyseq.recipes.trigger import TriggerConfig, TriggerRecipe
 from pyseq.recipes.yesno import YesNo, YesNoConfig
 from pyseq.tasks import SoundClassifier, SpeechRecognizer, TriggerDetector
+from pyseq.tasks.trigger_detector import Debounce
 
 Array = np.ndarray[Any, Any]
 RATE = 8000
@@ -133,7 +135,14 @@ def test_the_command_line_transcribes(recognizer: Path, tmp_path: Path) -> None:
 def trigger(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trigger")
     config = TriggerConfig(
-        max_steps=12, batch_size=4, channels=16, hidden_size=12, num_layers=1, evaluate_every=12, log_every=1
+        max_steps=12,
+        batch_size=4,
+        channels=16,
+        hidden_size=12,
+        num_layers=1,
+        evaluate_every=12,
+        log_every=1,
+        minutes=2.0,
     )
     result, detector = run(TriggerRecipe(config), folder, digits)
     assert isinstance(detector, TriggerDetector)
@@ -176,12 +185,43 @@ def test_listen_reads_files_and_standard_input(trigger: Path, tmp_path: Path) ->
 
 
 def test_detections_and_false_alarms_are_counted() -> None:
-    step = 320  # 25 steps a second
-    p = np.zeros(250, np.float32)
+    p = np.zeros(250, np.float32)  # 25 steps a second
     p[50:56] = p[200:210] = 0.9  # at 2 s and 8 s
-    ends = [int(1.8 * RATE), int(5 * RATE)]
-    assert judged([p], [ends], step, 0.5) == RocPoint(0.5, 0.5, pytest.approx(6.0))
-    assert judged([p], [ends], step, 0.95) == RocPoint(0.95, 0.0, 0.0)
+    ends, rule = [[1.8, 5.0, 9.5]], Debouncing(0.04)  # behind the last one there is no time for an event
+    assert detections([p], ends, 0.5, rule) == RocPoint(0.5, 0.5, pytest.approx(6.0))
+    assert detections([p], ends, 0.95, rule) == RocPoint(0.95, 0.0, 0.0)
+    curve = [detections([p], ends, threshold, rule) for threshold in (0.5, 0.9, 0.95)]
+    assert operating_point(curve, 7.0).threshold == 0.5
+    assert operating_point(curve, 0.1).threshold == 0.95
+
+
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_events_are_those_of_a_stream(frames: int) -> None:
+    random = np.random.default_rng(frames)
+    for _ in range(20):
+        p = random.random(200)
+        debounce = Debounce(0.4, frames, 7)
+        expected = [(step + 1) * 0.04 for step, value in enumerate(p) if debounce.push(value)]
+        assert Debouncing(0.04, frames, 0.28).events(p, 0.4) == pytest.approx(expected)
+
+
+def test_a_detector_has_a_curve(trigger: Path, digits: Path, tmp_path: Path) -> None:
+    points = roc(TriggerRecipe, trigger, digits)
+    alarms = [point.alarms_per_minute for point in points]
+    assert alarms[-1] <= max(alarms)
+    assert all(0 <= point.detected <= 1 for point in points)
+    found = evaluate(TriggerRecipe, trigger, digits)
+    threshold = pyseq.load(trigger).threshold
+    nearest = min(points, key=lambda point: abs(point.threshold - threshold))
+    assert found["detected"] == pytest.approx(nearest.detected)
+    pytest.importorskip("matplotlib")
+    command = [sys.executable, "-m", "pyseq", "eval", "trigger", str(trigger), "--data", str(digits)]
+    file = tmp_path / "roc.svg"
+    made = subprocess.run([*command, "--roc", str(file), "--json"], capture_output=True, text=True, check=True)
+    assert set(json.loads(made.stdout)) == {"threshold", "detected", "alarms_per_minute"}
+    assert "false alarms per minute" in file.read_text(encoding="utf-8") or file.stat().st_size > 5000
+    with pytest.raises(pyseq.UnsupportedError, match="YesNo: only detectors have an ROC curve"):
+        YesNo(YesNoConfig()).roc()
 
 
 def test_yes_and_no(tmp_path: Path) -> None:

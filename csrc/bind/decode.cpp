@@ -95,10 +95,19 @@ void bind_mixtures(py::module_& module) {
            py::arg("models"), py::arg("mean") = "probabilities", py::arg("weights") = std::vector<double>{});
   py::class_<PyFusion>(module, "Fusion", "A step model and a language model; see pyseq.decode.fuse.")
       .def(py::init([](py::object model, py::object language_model, double weight,
-                       std::optional<std::int64_t> language_start) {
-             return PyFusion{std::move(model), std::move(language_model), weight, language_start};
+                       std::optional<std::int64_t> language_start, double model_weight) {
+             return PyFusion{std::move(model), std::move(language_model), weight, language_start, model_weight};
            }),
-           py::arg("model"), py::arg("language_model"), py::arg("weight"), py::arg("language_start") = py::none());
+           py::arg("model"), py::arg("language_model"), py::arg("weight"), py::arg("language_start") = py::none(),
+           py::arg("model_weight") = 1.0);
+  py::class_<PyCtcPrefixes>(module, "CtcPrefixes", "CTC as a step model; see pyseq.decode.ctc_prefixes.")
+      .def(py::init([](const py::object& log_probs, const py::object& lengths, std::int64_t blank, std::int64_t end) {
+             Tensor frames = tensor_from_array(log_probs, "ctc_prefixes", "log_probs");
+             Tensor valid = lengths.is_none() ? Tensor() : tensor_from_array(lengths, "ctc_prefixes", "lengths");
+             CtcPrefixStepModel(frames, valid, blank, end);  // says what is wrong with them
+             return PyCtcPrefixes{frames.copy(), valid.defined() ? valid.copy() : valid, blank, end};
+           }),
+           py::arg("log_probs"), py::arg("lengths"), py::arg("blank"), py::arg("end"));
 }
 
 }  // namespace

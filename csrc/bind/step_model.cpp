@@ -52,6 +52,9 @@ StepModelArgument::StepModelArgument(const py::object& object) {
     hold(object.cast<const PyEnsemble&>());
   } else if (py::isinstance<PyFusion>(object)) {
     hold(object.cast<const PyFusion&>());
+  } else if (py::isinstance<PyCtcPrefixes>(object)) {
+    const auto& prefixes = object.cast<const PyCtcPrefixes&>();
+    held_.emplace<CtcPrefixStepModel>(prefixes.log_probs, prefixes.lengths, prefixes.blank, prefixes.end);
   } else if (py::isinstance<PyProgramStepModel>(object)) {
     held_.emplace<PyProgramStepModel::Lease>(object.cast<PyProgramStepModel&>().lease());
   } else {
@@ -73,13 +76,15 @@ void StepModelArgument::hold(const PyFusion& fusion) {
   for (const py::object& object : {fusion.model, fusion.language_model}) {
     parts_.push_back(std::make_unique<StepModelArgument>(object));
   }
-  held_.emplace<FusedStepModel>(parts_[0]->model(), parts_[1]->model(), fusion.weight, fusion.language_start);
+  held_.emplace<FusedStepModel>(parts_[0]->model(), parts_[1]->model(), fusion.weight, fusion.language_start,
+                              fusion.model_weight);
 }
 
 StepModel& StepModelArgument::model() {
   if (auto* lease = std::get_if<PyProgramStepModel::Lease>(&held_)) return *lease->model;
   if (auto* ensemble = std::get_if<EnsembleStepModel>(&held_)) return *ensemble;
   if (auto* fused = std::get_if<FusedStepModel>(&held_)) return *fused;
+  if (auto* prefixes = std::get_if<CtcPrefixStepModel>(&held_)) return *prefixes;
   return std::get<PythonStepModel>(held_);
 }
 

@@ -62,6 +62,13 @@ struct PyFusion {
   py::object model, language_model;
   double weight;
   std::optional<std::int64_t> language_start;
+  double model_weight;
+};
+
+/// The same for CtcPrefixStepModel.
+struct PyCtcPrefixes {
+  Tensor log_probs, lengths;
+  std::int64_t blank, end;
 };
 
 /// The step model behind a Python argument, reserved while this object lives.
@@ -75,7 +82,9 @@ class StepModelArgument {
   void hold(const PyFusion& fusion);
 
   std::vector<std::unique_ptr<StepModelArgument>> parts_;  // of a mixture
-  std::variant<std::monostate, PyProgramStepModel::Lease, PythonStepModel, EnsembleStepModel, FusedStepModel> held_;
+  std::variant<std::monostate, PyProgramStepModel::Lease, PythonStepModel, EnsembleStepModel, FusedStepModel,
+               CtcPrefixStepModel>
+      held_;
 };
 
 }  // namespace pyseq

@@ -89,11 +89,18 @@ Tensor EnsembleStepModel::attention() const {
 }
 
 FusedStepModel::FusedStepModel(StepModel& model, StepModel& language_model, double weight,
-                               std::optional<std::int64_t> language_start)
-    : model_(model), language_model_(language_model), weight_(weight), language_start_(language_start) {
-  if (!std::isfinite(weight) || weight < 0) {
-    throw ValueError("fusion: weight is " + std::to_string(weight) + ", expected 0 or more");
-  }
+                               std::optional<std::int64_t> language_start, double model_weight)
+    : model_(model),
+      language_model_(language_model),
+      weight_(weight),
+      model_weight_(model_weight),
+      language_start_(language_start) {
+  const auto check = [](const char* name, double value) {
+    if (std::isfinite(value) && value >= 0) return;
+    throw ValueError("fusion: " + std::string(name) + " is " + std::to_string(value) + ", expected 0 or more");
+  };
+  check("weight", weight);
+  check("model_weight", model_weight);
 }
 
 Tensor FusedStepModel::step(const Tensor& tokens, const RunLimits& limits) {
@@ -102,9 +109,9 @@ Tensor FusedStepModel::step(const Tensor& tokens, const RunLimits& limits) {
       log_probs_of(language_model_, language_tokens(tokens), limits, "fusion, language model", scores.size(2));
   float* out = scores.mutable_data<float>();
   for (std::int64_t i = 0; i < scores.num_elements(); ++i) {
-    const double log_prob = language.data<float>()[i];
-    // A weight of 0 leaves even what the language model rules out.
-    if (weight_ > 0) out[i] = static_cast<float>(out[i] + weight_ * log_prob);
+    // A weight of 0 leaves even what that model rules out.
+    const double own = model_weight_ > 0 ? model_weight_ * out[i] : 0;
+    out[i] = static_cast<float>(weight_ > 0 ? own + weight_ * language.data<float>()[i] : own);
   }
   return scores;
 }

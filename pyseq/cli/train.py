@@ -68,17 +68,35 @@ def evaluate(
     data: Annotated[Path | None, typer.Option(help="Where the data lies.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to use (default: CPUs usable).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    roc: Annotated[
+        Path | None,
+        typer.Option(help="Of detectors: draw the ROC curve (.svg, .png, .pdf), and print its operating point."),
+    ] = None,
+    alarms: Annotated[float, typer.Option(min=0, help="False alarms per minute that this point may have.")] = 0.1,
 ) -> None:
     """Evaluate a trained model on the recipe's held-out data."""
     from pyseq import recipes
 
     if threads is not None:
         pyseq.set_num_threads(threads)
-    metrics = recipes.evaluate(recipes.find_recipe(recipe), model, data)
+    found = recipes.find_recipe(recipe)
+    metrics = recipes.evaluate(found, model, data) if roc is None else drawn_roc(found, model, data, roc, alarms)
     if as_json:
         print(json.dumps(dict(metrics)))
         return
     print_table(["metric", "value"], [[name, f"{value:.6g}"] for name, value in metrics.items()])
+
+
+def drawn_roc(recipe: type[Recipe], model: Path, data: Path | None, file: Path, alarms: float) -> dict[str, float]:
+    """Draw the ROC curve of a detector; the point of it that allows so many false alarms per minute."""
+    from pyseq import recipes
+    from pyseq.metrics import operating_point
+    from pyseq.viz import roc_curve
+
+    points = recipes.roc(recipe, model, data)
+    chosen = operating_point(points, alarms)
+    roc_curve(points, file, chosen=chosen, allowed=alarms, title=f"{model.name}: {first_line(recipe)}")
+    return {name: float(value) for name, value in chosen._asdict().items()}
 
 
 def parser_of(name: str, recipe: type[Recipe]) -> argparse.ArgumentParser:

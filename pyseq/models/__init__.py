@@ -1,7 +1,8 @@
 """Architectures composed from `pyseq.nn`."""
 
 from pyseq.models.acoustic import AcousticModel, AcousticOptions
-from pyseq.models.attention import AttentionEncoderDecoder, AttentionOptions
+from pyseq.models.attention import AttentionEncoderDecoder
+from pyseq.models.attentive_decoder import AttentionOptions, AttentiveDecoder
 from pyseq.models.bert import (
     Bert,
     BertClassifier,
@@ -17,6 +18,7 @@ from pyseq.models.encoder_decoder import EncoderDecoder
 from pyseq.models.gpt import Gpt, GptOptions
 from pyseq.models.image_encoder import ImageEncoder
 from pyseq.models.language_model import LanguageModelOptions, RecurrentLanguageModel
+from pyseq.models.listen_attend_spell import ListenAttendSpell, ListenOptions
 from pyseq.models.recurrent import RecurrentEncoderDecoder
 from pyseq.models.sequence_tagger import SequenceTagger, TaggerOptions
 from pyseq.models.source_attention import SourceAttention
@@ -32,6 +34,7 @@ __all__ = [
     "AcousticOptions",
     "AttentionEncoderDecoder",
     "AttentionOptions",
+    "AttentiveDecoder",
     "Bert",
     "BertClassifier",
     "BertEmbedder",
@@ -46,6 +49,8 @@ __all__ = [
     "GptOptions",
     "ImageEncoder",
     "LanguageModelOptions",
+    "ListenAttendSpell",
+    "ListenOptions",
     "RecurrentEncoderDecoder",
     "RecurrentLanguageModel",
     "SequenceTagger",

@@ -43,6 +43,11 @@ class AcousticOptions:
         """Features of a frame."""
         return self.feature_size if self.features is None else self.features.width
 
+    @property
+    def frames_per_step(self) -> int:
+        """Frames that one output stands for."""
+        return self.stride
+
 
 class AcousticModel(nn.Module):
     """A convolution that makes one frame of several, bidirectional recurrent layers, and logits for every frame.
@@ -97,17 +102,7 @@ class AcousticModel(nn.Module):
 
     def annotate(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Features [batch, frames, width], lengths -> vectors [batch, frames / stride, 2 · hidden], their lengths."""
-        options, convolution = self.options, self.convolution
-        surplus = max(0, options.kernel - options.stride)
-        y, counts = ops.conv1d(
-            features,
-            convolution.weight,
-            convolution.bias,
-            lengths,
-            stride=options.stride,
-            padding=[surplus - surplus // 2, surplus // 2 + options.stride - 1],  # a frame for every stride begun
-            return_lengths=True,
-        )
+        y, counts = strided(features, lengths, self.convolution, self.options.stride)
         y, _ = self.layers(self.dropout(ops.relu(y)), counts)
         return self.dropout(y), counts
 
@@ -130,3 +125,18 @@ class AcousticModel(nn.Module):
     def classify(self, x: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         """X [batch, samples] or [batch, frames, features], lengths [batch] -> logits [batch, outputs]."""
         return {"logits": self.whole_logits(*self.extract(x, lengths))}
+
+
+def strided(x: Tensor, lengths: Tensor, convolution: nn.Conv1d, stride: int) -> tuple[Tensor, Tensor]:
+    """Convolve x [batch, frames, width] so that there is a frame for every stride begun; also their number."""
+    surplus = max(0, convolution.kernel_size - stride)
+    y, counts = ops.conv1d(
+        x,
+        convolution.weight,
+        convolution.bias,
+        lengths,
+        stride=stride,
+        padding=[surplus - surplus // 2, surplus // 2 + stride - 1],
+        return_lengths=True,
+    )
+    return y, counts

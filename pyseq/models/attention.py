@@ -2,74 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Any
-
-from pyseq import _core, nn, ops
-from pyseq.control import scan
-from pyseq.models.encoder_decoder import EncoderDecoder
-from pyseq.models.recurrent_state import CELLS, final_states, read_states, write_states
-from pyseq.models.source_attention import SCORES, SourceAttention
+from pyseq import _core, nn
+from pyseq.models.attentive_decoder import AttentionOptions, AttentiveDecoder
+from pyseq.models.recurrent_state import CELLS
 from pyseq.state import State
-from pyseq.tensor import Tensor, active_recorder
-
-FEEDS = ("none", "context", "attentional")
+from pyseq.tensor import Tensor
 
 
-@dataclass(frozen=True)
-class AttentionOptions:
-    """Sizes and variants of an `AttentionEncoderDecoder`.
-
-    Raises:
-        ArgumentError: an unknown variant, or variants that do not go together.
-    """
-
-    source_vocabulary: int
-    target_vocabulary: int
-    source_embedding: int = 64
-    target_embedding: int = 32
-    encoder_size: int = 128  # of one direction
-    decoder_size: int = 256
-    attention_size: int = 128  # of the network of additive scores
-    cell: str = "lstm"  # "rnn", "gru" or "lstm"
-    encoder_layers: int = 1
-    decoder_layers: int = 1
-    score: str = "additive"  # "additive", "concat" (the same under Luong's name), "dot" or "general"
-    feed: str = "none"  # what enters the recurrence: "none", "context" (Bahdanau), "attentional" (input feeding, Luong)
-    window: int = 0  # positions that local attention sees on either side; 0: global attention
-    alignment: str = "predicted"  # of local attention: "predicted" (local-p) or "monotonic" (local-m)
-    coverage: bool = False  # additive scores see how much attention each position has had
-    dropout: float = 0.0
-    attentional_size: int = 0  # of h̃; 0: decoder_size
-    tied: bool = False  # the projection's weight is the target embedding; h̃ then has the embedding's size
-
-    @property
-    def output_size(self) -> int:
-        """Size of h̃."""
-        return self.target_embedding if self.tied else self.attentional_size or self.decoder_size
-
-    def __post_init__(self) -> None:
-        for name, known in (("cell", tuple(CELLS)), ("score", SCORES), ("feed", FEEDS)):
-            if getattr(self, name) not in known:
-                raise _core.ArgumentError(
-                    f"AttentionOptions: {name} is {getattr(self, name)!r}, expected one of {known}"
-                )
-        if self.tied and self.attentional_size not in (0, self.target_embedding):
-            raise _core.ArgumentError(
-                f"AttentionOptions: attentional_size is {self.attentional_size}, expected that of the tied "
-                f"target_embedding {self.target_embedding}"
-            )
-        is_additive = self.score in ("additive", "concat")
-        if self.coverage and not is_additive:
-            raise _core.ArgumentError(f"AttentionOptions: score is {self.score!r}, expected 'additive' with coverage")
-        if self.window and is_additive:
-            raise _core.ArgumentError(
-                f"AttentionOptions: score is {self.score!r}, expected 'dot' or 'general' with a window"
-            )
-
-
-class AttentionEncoderDecoder(EncoderDecoder):
+class AttentionEncoderDecoder(AttentiveDecoder):
     """A bidirectional encoder, and a decoder that attends to it.
 
     With a_s the encoder's activations, α_ts the softmax over s of score(s_t, a_s), c_t = Σ α_ts a_s, and
@@ -83,6 +23,7 @@ class AttentionEncoderDecoder(EncoderDecoder):
     Scores: vᵀ tanh(W_q s_t + W_k a_s) ("additive", "concat"), s_tᵀ a_s ("dot"), s_tᵀ W a_s ("general"). A `window`
     makes the last two local (`nn.LocalWindow`). With `coverage` the additive score becomes
     vᵀ tanh(W_q s_t + W_k a_s + w k_ts), where k_ts = Σ_{t' < t} α_t's, and `covered` gives the coverage loss too.
+    `location_filters` make it location-aware (`SourceAttention`).
 
     Args:
         options: sizes and variants.
@@ -103,37 +44,16 @@ class AttentionEncoderDecoder(EncoderDecoder):
 
     def __init__(self, options: AttentionOptions) -> None:
         self.options = options
-        width = 2 * options.encoder_size
-        recurrent, dropout = CELLS[options.cell], options.dropout
         self.source_embedding = nn.Embedding(options.source_vocabulary, options.source_embedding)
-        # As weights of a projection vectors are small: scaled, they have the size of others.
-        scale = math.sqrt(options.target_embedding) if options.tied else 1.0
-        self.target_embedding = nn.Embedding(options.target_vocabulary, options.target_embedding, scale)
-        self.encoder = recurrent(
-            options.source_embedding, options.encoder_size, options.encoder_layers, bidirectional=True, dropout=dropout
+        self._add_embedding(options)
+        self.encoder = CELLS[options.cell](
+            options.source_embedding,
+            options.encoder_size,
+            options.encoder_layers,
+            bidirectional=True,
+            dropout=options.dropout,
         )
-        self.bridges = nn.ModuleList(
-            nn.Linear(width, options.decoder_size, activation="tanh") for _ in range(options.decoder_layers)
-        )
-        fed = {"none": 0, "context": width, "attentional": options.output_size}[options.feed]
-        self.decoder = recurrent(
-            options.target_embedding + fed, options.decoder_size, options.decoder_layers, dropout=dropout
-        )
-        self.attention = SourceAttention(
-            options.decoder_size,
-            width,
-            options.attention_size,
-            options.score,
-            options.window,
-            options.alignment,
-            options.coverage,
-        )
-        self.from_state = nn.Linear(options.decoder_size, options.output_size)
-        self.from_context = nn.Linear(width, options.output_size, bias=False)
-        self.dropout = nn.Dropout(dropout)
-        self.projection = nn.Linear(options.output_size, options.target_vocabulary)
-        if options.tied:
-            self.projection.weight = self.target_embedding.weight
+        self._add_decoder(options, 2 * options.encoder_size)
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> State:
         """Read a source.
@@ -147,26 +67,7 @@ class AttentionEncoderDecoder(EncoderDecoder):
         """
         x = self.dropout(self.source_embedding(tokens))
         annotations, finals = self.encoder(x, lengths)  # [batch, time, 2 · encoder_size]
-        last = final_states(finals[-1])
-        layers = [tuple(bridge(part) for part in last) for bridge in self.bridges]
-        state = State(tokens.shape[0])
-        write_states(state, layers)
-        if self.options.feed == "attentional":
-            state.add_carry("attentional", (self.options.output_size,))
-        self.attention.start(state, self.dropout(annotations), lengths)
-        return state
-
-    def step(self, tokens: Tensor, state: State) -> Tensor:
-        """Logits after the next target tokens.
-
-        Args:
-            tokens: [batch, time] int64.
-            state: from `encode`; advanced.
-
-        Returns:
-            logits [batch, time, target_vocabulary].
-        """
-        return self._step(tokens, state)[0]
+        return self._start(annotations, lengths, finals[-1])
 
     def covered(self, tokens: Tensor, lengths: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """What `forward` gives, and the coverage loss Σ_s min(α_ts, k_ts) of every target position.
@@ -186,67 +87,3 @@ class AttentionEncoderDecoder(EncoderDecoder):
         if loss is None:
             raise _core.ArgumentError("AttentionEncoderDecoder.covered: the model has no coverage")
         return logits, loss
-
-    def _step(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor | None]:
-        x = self.dropout(self.target_embedding(tokens))
-        loss = None
-        if self.options.feed == "none" and not self.options.coverage:
-            hidden = self._advance(x, state)
-            attentional = self._attentional(hidden, self.attention(hidden, state)[0])
-        else:
-            attentional, loss = self._unroll(x, state)
-        logits: Tensor = self.projection(attentional)
-        return logits, loss
-
-    def _unroll(self, x: Tensor, state: State) -> tuple[Tensor, Tensor | None]:
-        """Step by step over x [batch, time, ...]: h̃ [batch, time, output_size], coverage losses [batch, time]."""
-        names = list(state.carry)
-        # Within a loop nothing can be captured: a program looks once more, outside of it, for those who want weights.
-        is_watched = active_recorder() is not None and not self.options.coverage
-        first = state.at(dict(state.carry))
-
-        def body(x_t: Tensor, carried: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-            now = state.at(dict(zip(names, carried, strict=True)))
-            query, *ys = self._one_step(x_t, now)
-            return (*([query] if is_watched else []), *ys), tuple(now.carry[name] for name in names)
-
-        steps = ops.split_axis(x, axis=1, size=1)  # [batch, time, 1, ...]
-        ys, finals = scan(body, steps, tuple(state.carry.values()))
-        state.carry.update(zip(names, finals, strict=True))
-        vectors = [ops.merge_axes(y, axis=1) for y in ys]
-        if is_watched:
-            self.attention(vectors.pop(0), first)
-        loss = ops.merge_axes(vectors.pop(), axis=1) if self.options.coverage else None
-        return (vectors[0] if len(vectors) == 1 else self._attentional(*vectors)), loss
-
-    def _one_step(self, x: Tensor, state: State) -> tuple[Tensor, ...]:
-        """For x [batch, 1, ...]: query, s and c (h̃ if it is fed back), with coverage its loss: [batch, 1, ...]."""
-        if self.options.feed == "context":
-            top = state.carry[f"layer{self.options.decoder_layers - 1}.h"]
-            query = ops.split_axis(top, axis=0, size=1)
-            context, *loss = self.attention(query, state)
-            return query, self._advance(ops.concat(x, context), state), context, *loss
-        if self.options.feed == "none":
-            hidden = self._advance(x, state)
-            context, *loss = self.attention(hidden, state)
-            return hidden, hidden, context, *loss
-        before = ops.split_axis(state.carry["attentional"], axis=0, size=1)
-        hidden = self._advance(ops.concat(x, before), state)
-        context, *loss = self.attention(hidden, state)
-        attentional = self._attentional(hidden, context)
-        state.carry["attentional"] = ops.merge_axes(attentional, axis=0)
-        return hidden, attentional, *loss
-
-    def _advance(self, x: Tensor, state: State) -> Tensor:
-        """The decoder's states [batch, time, decoder_size]."""
-        before = read_states(state, self.options.decoder_layers, self.options.cell)
-        hidden, after = self.decoder(x, state=before)
-        write_states(state, after)
-        result: Tensor = hidden
-        return result
-
-    def _attentional(self, hidden: Tensor, context: Tensor) -> Tensor:
-        """h̃ = tanh(U s + V c)."""
-        joined: Any = ops.linear(context, self.from_context.weight, activation="none", residual=self.from_state(hidden))
-        result: Tensor = self.dropout(ops.tanh(joined))
-        return result

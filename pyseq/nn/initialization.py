@@ -106,6 +106,20 @@ def he_normal(parameter: Parameter, random: np.random.Generator) -> None:
     parameter.data[...] = random.standard_normal(parameter.data.shape, np.float32) * np.float32(deviation)
 
 
+def lecun_normal(parameter: Parameter, random: np.random.Generator) -> None:
+    """Normal with deviation √(1 / in): sums over inputs of variance 1 have variance 1, as gates like them.
+
+    Args:
+        parameter: [out, in, ...].
+        random: where the numbers come from.
+
+    Source:
+        LeCun et al., "Efficient BackProp" (1998).
+    """
+    deviation = (1 / _fans(parameter)[0]) ** 0.5
+    parameter.data[...] = random.standard_normal(parameter.data.shape, np.float32) * np.float32(deviation)
+
+
 def orthogonal(parameter: Parameter, random: np.random.Generator, gain: float = 1.0) -> None:
     """Orthonormal rows or columns, gate by gate: products with it neither grow nor shrink over many steps.
 
@@ -176,6 +190,38 @@ def remember(module: Any, seed: int) -> None:
             orthogonal(weight, random)
         if weights and hasattr(part, "coupled") and any(name.startswith("bias_") for name in vars(part)):
             forget_gate_bias(part)
+
+
+def keep_signals(module: Any, seed: int) -> None:
+    """Let what enters a model reach its outputs from the beginning: weights keep variances, layers `remember`.
+
+    Convolutions (relu follows them) get `he_normal` weights, recurrent layers `lecun_normal` input weights. The usual
+    ±1/√hidden makes signals smaller from layer to layer: a model with CTC on top then first learns that blanks are
+    frequent, and needs hundreds of updates until it hears anything at all.
+
+    Args:
+        module: a model; all convolutions and recurrent layers in it are changed.
+        seed: of the weights.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyseq import nn
+        >>> layer = nn.LSTM(100, 64)
+        >>> nn.initialization.keep_signals(layer, seed=0)
+        >>> bool(abs(layer.weight_ih_l0.numpy().std() - 0.1) < 0.005)
+        True
+    """
+    remember(module, seed)
+    for index, (_, part) in enumerate(module.named_modules()):
+        random = generator(seed + 1, index)
+        own = vars(part)
+        if hasattr(part, "kernel_size") and isinstance(own.get("weight"), Parameter):
+            he_normal(own["weight"], random)
+            if own.get("bias") is not None:
+                own["bias"].data[...] = 0
+        for name, weight in own.items():
+            if name.startswith("weight_ih"):
+                lecun_normal(weight, random)
 
 
 def log_frequencies(bias: Parameter | None, counts: Any) -> None:

@@ -2,6 +2,16 @@
 
 from pyseq.recipes.configuration import configured
 from pyseq.recipes.recipe import Recipe, RecipeConfig, option
-from pyseq.recipes.running import evaluate, find_recipe, recipe_names, train
+from pyseq.recipes.running import evaluate, find_recipe, recipe_names, roc, train
 
-__all__ = ["Recipe", "RecipeConfig", "configured", "evaluate", "find_recipe", "option", "recipe_names", "train"]
+__all__ = [
+    "Recipe",
+    "RecipeConfig",
+    "configured",
+    "evaluate",
+    "find_recipe",
+    "option",
+    "recipe_names",
+    "roc",
+    "train",
+]

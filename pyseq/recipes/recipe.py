@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pyseq import _core
+from pyseq.metrics import RocPoint
 from pyseq.nn import Module
 from pyseq.program import Program
 from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, Cosine, FlatParameters, Optimizer, Schedule, Settings, Warmup
@@ -115,6 +116,10 @@ class Recipe:
         raise _core.UnsupportedError(
             f"{type(self).__name__}: exported models are not evaluated; give a checkpoint (best.safetensors)"
         )
+
+    def roc(self, program: Program | None = None) -> list[RocPoint]:
+        """What all thresholds of a detector give on held-out data (`module`, or an exported model)."""
+        raise _core.UnsupportedError(f"{type(self).__name__}: only detectors have an ROC curve")
 
     def export(self, file: Path) -> None:
         """Write `module` as a model file; recipes without one write nothing."""

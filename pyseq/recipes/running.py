@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pyseq import _core, random
+from pyseq.metrics import RocPoint
 from pyseq.program import Program
 from pyseq.recipes.configuration import as_toml, configured
 from pyseq.recipes.recipe import Recipe
@@ -26,6 +27,7 @@ _NOT_RECIPES = {
     "labelling",
     "sequence_labels",
     "sequence_pairs",
+    "spelling",
     "spoken_digits",
     "transcription",
     "transfer",
@@ -128,6 +130,26 @@ def evaluate(recipe: type[Recipe], file: str | os.PathLike[str], data: str | os.
         file: a checkpoint (its averaged weights are taken, if it has some) or a program file.
         data: where the data lies.
     """
+    made, program = _prepared(recipe, file, data)
+    return made.evaluate() if program is None else made.evaluate_program(program)
+
+
+def roc(
+    recipe: type[Recipe], file: str | os.PathLike[str], data: str | os.PathLike[str] | None = None
+) -> list[RocPoint]:
+    """What all thresholds of a detector give on the recipe's held-out data; arguments as for `evaluate`.
+
+    Raises:
+        UnsupportedError: the recipe trains no detector.
+    """
+    made, program = _prepared(recipe, file, data)
+    return made.roc(program)
+
+
+def _prepared(
+    recipe: type[Recipe], file: str | os.PathLike[str], data: str | os.PathLike[str] | None
+) -> tuple[Recipe, Program | None]:
+    """The recipe that made a file, with its data: with the weights of a checkpoint, or beside an exported model."""
     path = None if data is None else Path(data)
     metadata, _ = _core.read_safetensors(Path(file))
     if metadata.get("format") == FORMAT:
@@ -135,12 +157,12 @@ def evaluate(recipe: type[Recipe], file: str | os.PathLike[str], data: str | os.
         made.prepare(path)
         load_weights(made, Path(file))
         made.module.eval()
-        return made.evaluate()
+        return made, None
     program = Program.load(Path(file))
     config: Any = program.task.get("config", {}) if isinstance(program.task, dict) else {}
     made = recipe(configured(recipe.Config, config))
     made.prepare(path)
-    return made.evaluate_program(program)
+    return made, program
 
 
 def load_weights(recipe: Recipe, file: Path) -> None:

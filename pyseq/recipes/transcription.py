@@ -61,7 +61,7 @@ class TranscriptionRecipe(Recipe):
     mode = "min"
 
     config: TranscriptionConfig
-    module: AcousticModel
+    module: Any  # AcousticModel, or what `make_module` gives
 
     def use(
         self,
@@ -87,11 +87,18 @@ class TranscriptionRecipe(Recipe):
             lengths=[len(utterance.signal) for utterance in training],
             seed=config.seed,
         )
-        self.module = AcousticModel(
+        self.module = self.make_module(len(vocabulary), features, 0 if features else training[0].signal.shape[1])
+        if self.module.front_end is not None:
+            self.module.front_end.normalize_like([utterance.signal for utterance in training])
+
+    def make_module(self, outputs: int, features: audio.FeatureOptions | None, feature_size: int) -> Any:
+        """The model, before it has its initial values."""
+        config = self.config
+        return AcousticModel(
             AcousticOptions(
-                outputs=len(vocabulary),
+                outputs=outputs,
                 features=features,
-                feature_size=0 if features else training[0].signal.shape[1],
+                feature_size=feature_size,
                 channels=config.channels,
                 kernel=config.kernel,
                 stride=config.stride,
@@ -101,8 +108,6 @@ class TranscriptionRecipe(Recipe):
                 dropout=config.dropout,
             )
         )
-        if self.module.front_end is not None:
-            self.module.front_end.normalize_like([utterance.signal for utterance in training])
 
     def vary(self, utterance: Utterance, chance: np.random.Generator) -> Utterance:
         """An example as training sees it this time."""
@@ -113,12 +118,15 @@ class TranscriptionRecipe(Recipe):
         chance = drawn_generator()
         examples = [self.vary(self.training_set[index], chance) for index in batch]
         signals, lengths = data.pad([example.signal for example in examples])
-        targets, target_lengths = data.pad([self.vocabulary.encode(example.text) for example in examples])
+        texts = [self.vocabulary.encode(example.text) for example in examples]
         features, frames = self.module.extract(Tensor(signals), Tensor(lengths))
-        masked = self._masked(features.data, frames.data, chance)
-        logits, counts = self.module.frame_logits(Tensor(masked), frames)
-        losses: Tensor = ops.ctc_loss(logits, Tensor(targets), counts, Tensor(target_lengths), zero_infinity=True)
-        return losses, float(target_lengths.sum())
+        masked = Tensor(self._masked(features.data, frames.data, chance))
+        return self.losses(masked, frames, texts), float(sum(map(len, texts)))
+
+    def losses(self, features: Tensor, frames: Tensor, texts: Sequence[Sequence[int]]) -> Tensor:
+        """CTC loss of texts for features [batch, frames, width], frames [batch]; to be added up."""
+        logits, counts = self.module.frame_logits(features, frames)
+        return frame_losses(logits, counts, texts)
 
     def _masked(self, features: Array, frames: Any, chance: np.random.Generator) -> Array:
         config, masked = self.config, features.copy()
@@ -141,24 +149,34 @@ class TranscriptionRecipe(Recipe):
         return AdamW(FlatParameters(self.module), schedule, weight_decay=self.config.weight_decay)
 
     def evaluate(self) -> dict[str, float]:
-        """Loss per token and error rates of greedy transcripts of what is held out."""
+        """Loss per token and error rates of transcripts of what is held out: those of the likeliest tokens."""
         found, loss, count = [""] * len(self.held_out), 0.0, 0
         order = np.argsort([len(utterance.signal) for utterance in self.held_out], kind="stable")
         for begin in range(0, len(order), EVALUATED):
             chosen = order[begin : begin + EVALUATED]
             signals, lengths = data.pad([self.held_out[index].signal for index in chosen])
-            targets, target_lengths = data.pad([self.vocabulary.encode(self.held_out[index].text) for index in chosen])
-            logits, counts = self.module.frame_logits(*self.module.extract(Tensor(signals), Tensor(lengths)))
-            losses = ops.ctc_loss(logits, Tensor(targets), counts, Tensor(target_lengths), zero_infinity=True)
-            loss, count = loss + float(losses.data.sum(dtype=np.float64)), count + int(target_lengths.sum())
-            for row, index in enumerate(chosen):
-                best = logits.data[row, : int(counts.data[row])].argmax(-1)
-                found[index] = self.vocabulary.decode(collapsed(best, blank=0)[0])
+            texts = [self.vocabulary.encode(self.held_out[index].text) for index in chosen]
+            features, frames = self.module.extract(Tensor(signals), Tensor(lengths))
+            losses, written = self.written(features, frames, texts)
+            loss, count = loss + float(losses.data.sum(dtype=np.float64)), count + sum(map(len, texts))
+            for ids, index in zip(written, chosen, strict=True):
+                found[index] = self.vocabulary.decode(ids)
         return {"loss": loss / max(count, 1), **self.error_rates(found)}
+
+    def written(
+        self, features: Tensor, frames: Tensor, texts: Sequence[Sequence[int]]
+    ) -> tuple[Tensor, list[list[int]]]:
+        """CTC losses of texts for features [batch, frames, width], and what the likeliest tokens say."""
+        logits, counts = self.module.frame_logits(features, frames)
+        best = logits.data.argmax(-1)
+        ids = [collapsed(row[: int(count)], blank=0)[0] for row, count in zip(best, counts.data, strict=True)]
+        return frame_losses(logits, counts, texts), ids
 
     def error_rates(self, found: Sequence[str]) -> dict[str, float]:
         """Edits over the tokens of the references, and over their words where those are something else."""
         wanted = [utterance.text for utterance in self.held_out]
+        if " " in self.vocabulary.tokens:  # as transcripts are written: one space between words, none around them
+            found = [" ".join(text.split()) for text in found]
         encode = self.vocabulary.encode
         rates = {"token_error_rate": metrics.token_error_rate([*map(encode, found)], [*map(encode, wanted)])}
         if " " in self.vocabulary.tokens:
@@ -176,6 +194,14 @@ class TranscriptionRecipe(Recipe):
         """What the task of the exported model says about its input: here of frames, for models that take them."""
         return {"width": self.module.options.feature_size, "frame_seconds": None}
 
+    def task_fields(self) -> dict[str, Any]:
+        """What else the task of the exported model says."""
+        return {}
+
+    def example_inputs(self, x: Array, lengths: Any) -> dict[str, Any]:
+        """The functions of the exported model, with example inputs."""
+        return {"recognize": {"x": x, "lengths": lengths}}
+
     def export(self, file: Path) -> None:
         """Write a speech recognizer."""
         options = self.module.options
@@ -183,21 +209,29 @@ class TranscriptionRecipe(Recipe):
         x, lengths = data.pad([utterance.signal for utterance in shortest])
         if options.features is not None:
             signal: dict[str, Any] = {"samples": {"rate": options.features.rate}}
-            seconds = options.features.hop * options.stride / options.features.rate
+            seconds = options.features.hop * options.frames_per_step / options.features.rate
         else:
             fields = self.signal_fields()
             signal = {"features": {key: value for key, value in fields.items() if value is not None}}
-            seconds = (fields.get("frame_seconds") or 0.0) * options.stride
-        task = {
+            seconds = (fields.get("frame_seconds") or 0.0) * options.frames_per_step
+        task: dict[str, Any] = {
             "kind": "speech_recognizer",
             "vocabulary": "tokens",
             "blank": 0,
             "input": signal,
             "frame_seconds": seconds,
             **self.origin(),
+            **self.task_fields(),
         }
-        examples = {"recognize": {"x": x, "lengths": lengths}}
+        examples = self.example_inputs(x, lengths)
         pyseq.export(self.module, file, examples, task=task, vocabularies={"tokens": self.vocabulary})
+
+
+def frame_losses(logits: Tensor, counts: Tensor, texts: Sequence[Sequence[int]]) -> Tensor:
+    """CTC loss [batch] of texts for logits [batch, frames, tokens], of which counts [batch] are valid."""
+    targets, target_lengths = data.pad(texts)
+    losses: Tensor = ops.ctc_loss(logits, Tensor(targets), counts, Tensor(target_lengths), zero_infinity=True)
+    return losses
 
 
 def drawn_generator() -> np.random.Generator:

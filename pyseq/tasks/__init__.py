@@ -6,6 +6,7 @@ from pyseq.tasks.encoder import Encoder
 from pyseq.tasks.fill_mask import Filling, FillMask
 from pyseq.tasks.generator import Generator, TextScore
 from pyseq.tasks.hypothesis import Hypothesis
+from pyseq.tasks.joint_search import JointSearch
 from pyseq.tasks.serving import GenerationRequest, GenerationService
 from pyseq.tasks.sound_classifier import SoundClassifier
 from pyseq.tasks.spectrogram_recognizer import SpectrogramRecognizer
@@ -28,6 +29,7 @@ __all__ = [
     "GenerationService",
     "Generator",
     "Hypothesis",
+    "JointSearch",
     "Segment",
     "SegmentOptions",
     "SoundClassifier",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from os import PathLike
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from pyseq import _core, ctc
 from pyseq.program import Program
+from pyseq.tasks.joint_search import JointSearch, Speller, log_softmax
 from pyseq.tasks.sounds import SoundLike, batches, field, samples_of
 from pyseq.tasks.transcripts import Transcript, Word, words_of
 
@@ -37,9 +39,10 @@ def collapsed(best: Array, blank: int) -> tuple[list[int], list[tuple[int, int]]
 class SpeechRecognizer:
     """Writes down what is said, with a program whose task is "speech_recognizer". Made by `pyseq.load`.
 
-    The program gives logits of tokens for every frame (CTC). It takes samples, its front end being part of it, or
-    features that others have computed (`takes_samples` says which; the task in the file describes them). Usable from
-    many threads at once. The result for a sound does not depend on the sounds beside it.
+    The program gives logits of tokens for every frame (CTC); it may have a decoder with attention beside it. It takes
+    samples, its front end being part of it, or features that others have computed (`takes_samples` says which; the task
+    in the file describes them). Usable from many threads at once. The result for a sound does not depend on the sounds
+    beside it.
 
     Args:
         program: the program.
@@ -59,6 +62,7 @@ class SpeechRecognizer:
         signal = field(task, "input", dict)
         self.takes_samples = "samples" in signal
         self._signal: dict[str, Any] = signal.get("samples") or signal.get("features") or {}
+        self.speller = Speller.of_task(task, self.blank)
         self._separator: str | None = task.get("word_separator", None if self.vocabulary.unit == "word" else " ")
 
     @property
@@ -79,24 +83,32 @@ class SpeechRecognizer:
             separator = self._separator if self._separator in tokens else ""
         return ctc.Decoder(tokens, blank=self.blank, separator=separator, **options)
 
-    def transcribe(self, sound: SoundLike, decoder: ctc.Decoder | None = None) -> Transcript:
+    def transcribe(self, sound: SoundLike, decoder: ctc.Decoder | JointSearch | None = None) -> Transcript:
         """What is said in one sound; see `transcribe_batch`."""
         return self.transcribe_batch([sound], decoder)[0]
 
-    def transcribe_batch(self, sounds: Sequence[SoundLike], decoder: ctc.Decoder | None = None) -> list[Transcript]:
+    def transcribe_batch(
+        self, sounds: Sequence[SoundLike], decoder: ctc.Decoder | JointSearch | None = None
+    ) -> list[Transcript]:
         """What is said: of every frame the likeliest token, without repetitions and blanks; or what a decoder finds.
 
         Args:
             sounds: files, `audio.Sound`s, or samples [time] at the model's `rate`; for models that take features,
                 arrays [frames, features].
-            decoder: from `decoder`; None takes the likeliest tokens.
+            decoder: from `decoder`: a search over CTC's frames; or a `JointSearch`, for models with a decoder. None
+                takes the likeliest tokens, with such models `JointSearch()`.
 
         Returns:
             transcripts, whose words have times and confidences.
 
         Raises:
             ShapeError: samples that are not [time], or features of another width. FormatError: not a sound file.
+            ArgumentError: a `JointSearch` for a model without a decoder.
         """
+        if decoder is None and self.speller is not None:
+            decoder = JointSearch()
+        if isinstance(decoder, JointSearch):
+            return self._spelled(sounds, decoder)
         found = self.log_probs_batch(sounds)
         if decoder is None:
             return [self._transcript(log_probs) for log_probs in found]
@@ -133,10 +145,31 @@ class SpeechRecognizer:
         for places, inputs in batches(signals):
             outputs = self.program.run("recognize", **inputs)
             for row, place in enumerate(places):
-                logits = outputs["logits"][row, : int(outputs["lengths"][row])]
-                shifted = logits - logits.max(-1, keepdims=True)
-                found[place] = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+                found[place] = log_softmax(outputs["logits"][row, : int(outputs["lengths"][row])])
         return found
+
+    def _spelled(self, sounds: Sequence[SoundLike], search: JointSearch) -> list[Transcript]:
+        if self.speller is None:
+            raise _core.ArgumentError(
+                "transcribe: the model has no decoder with attention, expected one for JointSearch"
+            )
+        signals = [self._signal_of(sound) for sound in sounds]
+        found: list[Any] = [None] * len(signals)
+        for places, inputs in batches(signals):
+            hypotheses, frames = self.speller.write(self.program, inputs, search)
+            for place, hypothesis, log_probs in zip(places, hypotheses, frames, strict=True):
+                found[place] = self._timed(hypothesis.ids, log_probs)
+        return found
+
+    def _timed(self, ids: list[int], log_probs: Array) -> Transcript:
+        """Tokens at the places that CTC gives them, spread evenly where it has none for them."""
+        try:
+            return self._written(
+                ctc.align(log_probs[None], np.array(ids, np.int64).reshape(1, -1), blank=self.blank)[0]
+            )
+        except _core.ArgumentError:
+            ends = np.linspace(0, len(log_probs), len(ids) + 1).tolist()
+            return self._of_tokens(ids, list(pairwise(ends)), [0.0] * len(ids))
 
     def _signal_of(self, sound: SoundLike) -> Array:
         if self.takes_samples:
@@ -172,7 +205,7 @@ class SpeechRecognizer:
         places = list(zip(found.start.tolist(), found.end.tolist(), strict=True))
         return self._of_tokens(found.tokens.tolist(), places, found.confidence.tolist())
 
-    def _of_tokens(self, ids: list[int], places: list[tuple[int, int]], confidences: list[float]) -> Transcript:
+    def _of_tokens(self, ids: list[int], places: Sequence[tuple[float, float]], confidences: list[float]) -> Transcript:
         seconds, tokens = self.frame_seconds, []
         for id, (start, end), confidence in zip(ids, places, confidences, strict=True):
             tokens.append((self.vocabulary.decode([id]), start * seconds, end * seconds, confidence))

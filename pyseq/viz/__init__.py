@@ -11,6 +11,7 @@ from pyseq.viz.confidence_page import TokenConfidence, confidence_page
 from pyseq.viz.gradient_flow import compare_cells, gradient_norms, plot_gradient_flow
 from pyseq.viz.heads_page import AttentionGroup, AttentionLayer, ModelAttention, heads_page
 from pyseq.viz.learning_curves import learning_curves, read_curves
+from pyseq.viz.roc_curve import roc_curve
 from pyseq.viz.sound_pages import SpeechMap, TriggerMap, speech_page, trigger_page
 from pyseq.viz.spectrogram import spectrogram, spectrogram_plot
 from pyseq.viz.transformer_figures import softmax_gradient, transformer_figures_page
@@ -41,6 +42,7 @@ __all__ = [
     "learning_curves",
     "plot_gradient_flow",
     "read_curves",
+    "roc_curve",
     "softmax_gradient",
     "spectrogram",
     "spectrogram_plot",

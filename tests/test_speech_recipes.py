@@ -20,7 +20,7 @@ from pyseq.recipes import evaluate, roc, train
 from pyseq.recipes.digits import Digits, DigitsConfig
 from pyseq.recipes.handwriting import Handwriting, HandwritingConfig
 from pyseq.recipes.joined_digits import JoinedDigits, JoinedDigitsConfig
-from pyseq.recipes.speech import Speech, SpeechConfig
+from pyseq.recipes.speech import Speech, SpeechConfig, stretched, warp_matrix
 from pyseq.recipes.trigger import TriggerConfig, TriggerRecipe
 from pyseq.recipes.yesno import YesNo, YesNoConfig
 from pyseq.tasks import SoundClassifier, SpeechRecognizer, TriggerDetector
@@ -268,6 +268,22 @@ def test_speech_takes_features_and_says_which(tmp_path: Path) -> None:
     assert model.log_probs(features).shape == (10, len(set("A BGO NOW")) + 1)
     with pytest.raises(pyseq.ShapeError, match=r"expected features \[frames, 13\] \(CMU AN4's"):
         model.transcribe(np.zeros(100, np.float32))
+
+
+def test_voices_are_warped_and_paces_changed() -> None:
+    random = np.random.default_rng(0)
+    np.testing.assert_allclose(warp_matrix(13, 1.0), np.eye(13), atol=1e-6)
+    bands = np.arange(40)
+    cosines = np.cos(np.pi * np.outer(bands + 0.5, np.arange(13)) / 40)  # back to a spectrum
+    for factor in (0.9, 1.1):  # a peak moves up with a factor above 1
+        spectrum = np.exp(-(((bands - 20) / 5) ** 2))
+        cepstra = (spectrum @ cosines * np.where(np.arange(13) == 0, 1 / 40, 2 / 40) ** 0.5).astype(np.float32)
+        moved = cosines @ (cepstra @ warp_matrix(13, factor))
+        assert (int(moved.argmax()) - 20) * (factor - 1) > 0
+    frames = random.standard_normal((50, 13)).astype(np.float32)
+    assert np.array_equal(stretched(frames, 1.0), frames)
+    assert stretched(frames, 1.25).shape == (40, 13)
+    np.testing.assert_allclose(stretched(frames[:2], 0.5)[:, 0], np.linspace(frames[0, 0], frames[1, 0], 4), rtol=1e-5)
 
 
 def test_lines_of_handwriting(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ void StepModelArgument::hold(const PyFusion& fusion) {
     parts_.push_back(std::make_unique<StepModelArgument>(object));
   }
   held_.emplace<FusedStepModel>(parts_[0]->model(), parts_[1]->model(), fusion.weight, fusion.language_start,
-                              fusion.model_weight);
+                                fusion.model_weight);
 }
 
 StepModel& StepModelArgument::model() {

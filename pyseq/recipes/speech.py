@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ FILE = "train.npz"
 SPEAKERS_HELD_OUT = 8
 NGRAM_ORDER, NGRAM_BEAM = 3, 50
 ALPHA, BETA = 0.3, 2.0  # of the n-gram model: spelled words follow from one another only a little
+MEL_FILTERS, LOWEST, HIGHEST = 40, 130.0, 6800.0  # that the cepstra were computed from
+WARPS = 25  # that a voice is drawn from
 ABOUT = "CMU AN4's 13 cepstra at 100 frames a second, each with mean 0 and variance 1 over the utterance"
 
 
@@ -42,12 +44,14 @@ class SpeechConfig(TranscriptionConfig):
     time_width: int = option(12, "Frames of the widest stripe that is left out.")
     frequency_masks: int = option(1, "Stripes of features left out of each example.")
     frequency_width: int = option(2, "Features of the widest of them.")
+    speed: float = option(0.1, "Examples are up to this share faster or slower.")
+    warp: float = option(0.1, "Their voices are up to this share higher or lower.")
     model: str = option("ctc", "ctc, or attention: listen, attend and spell, with CTC beside it.")
     pyramid: int = option(1, "Of attention: layers of the encoder on half as many frames as the one below.")
     decoder_size: int = option(192, "Of attention: units of the decoder.")
     ctc_weight: float = option(0.3, "Of attention: share of CTC in loss and search.")
     label_smoothing: float = option(0.1, "Of attention: share of every target that is spread over the other tokens.")
-    beam_size: int = option(4, "Of attention: hypotheses of an evaluation.")
+    beam_size: int = option(4, "Of attention: hypotheses of a search.")
 
 
 class Speech(TranscriptionRecipe):
@@ -65,10 +69,16 @@ class Speech(TranscriptionRecipe):
         is_attentive = self._check_model()
         held_out = set(np.random.default_rng(0).permutation(names)[:SPEAKERS_HELD_OUT].tolist())
         tokens = sorted({character for utterance in utterances for character in utterance.text})
+        shares = np.linspace(1 - self.config.warp, 1 + self.config.warp, WARPS)
+        self.warps = [warp_matrix(utterances[0].signal.shape[1], float(share)) for share in shares]
         self.use(
             Vocabulary([BLANK, *([START, END] if is_attentive else []), *tokens], "character"),
             [utterance for utterance, speaker in zip(utterances, speakers, strict=True) if speaker not in held_out],
-            [utterance for utterance, speaker in zip(utterances, speakers, strict=True) if speaker in held_out],
+            [
+                Utterance(audio.normalized(utterance.signal), utterance.text)
+                for utterance, speaker in zip(utterances, speakers, strict=True)
+                if speaker in held_out
+            ],
             None,
         )
 
@@ -98,9 +108,15 @@ class Speech(TranscriptionRecipe):
             )
         )
         longest = max(len(self.vocabulary.encode(utterance.text)) for utterance in self.training_set)
-        marks = {"start": self.vocabulary.id(START), "end": self.vocabulary.id(END), "blank": 0}
-        speller = Speller(**marks, max_length=2 * longest, ctc_weight=config.ctc_weight)
-        self.spelling = Spelling(module, speller, config.label_smoothing, config.beam_size)
+        speller = Speller(
+            start=self.vocabulary.id(START),
+            end=self.vocabulary.id(END),
+            blank=0,
+            max_length=2 * longest,
+            beam_size=config.beam_size,
+            ctc_weight=config.ctc_weight,
+        )
+        self.spelling = Spelling(module, speller, config.label_smoothing)
         return module
 
     def initialize(self) -> None:
@@ -122,13 +138,18 @@ class Speech(TranscriptionRecipe):
             return self.spelling.written(features, frames, texts)
         return super().written(features, frames, texts)
 
+    def vary(self, utterance: Utterance, chance: np.random.Generator) -> Utterance:
+        """An utterance said faster or slower, by a higher or lower voice."""
+        frames = utterance.signal @ self.warps[int(chance.integers(len(self.warps)))]
+        pace = float(chance.uniform(1 - self.config.speed, 1 + self.config.speed))
+        return Utterance(audio.normalized(stretched(frames, pace)), utterance.text)
+
     def task_fields(self) -> dict[str, Any]:
         """The decoder, where the model has one."""
         if self.config.model == "ctc":
             return {}
-        speller = self.spelling.speller
-        names = ("start", "end", "max_length", "ctc_weight")
-        return {"decoder": {name: getattr(speller, name) for name in names}}
+        fields = asdict(self.spelling.speller)
+        return {"decoder": {name: value for name, value in fields.items() if name != "blank"}}
 
     def example_inputs(self, x: Array, lengths: Any) -> dict[str, Any]:
         """The functions of the exported model, with example inputs."""
@@ -156,14 +177,46 @@ class Speech(TranscriptionRecipe):
         return {"width": self.module.options.feature_size, "frame_seconds": 0.01, "about": ABOUT}
 
 
+def warp_matrix(num_cepstra: int, factor: float) -> Array:
+    """What cepstra [frames, num_cepstra] are multiplied by so that frequencies become `factor` times as high.
+
+    The cosine transform back to a (smooth) log-mel spectrum, the spectrum read at other frequencies, and the transform
+    again: all of that is linear.
+
+    Source:
+        Jaitly and Hinton, "Vocal tract length perturbation (VTLP) improves speech recognition" (2013).
+    """
+    bands = np.arange(MEL_FILTERS)
+    cosines = np.cos(np.pi * np.outer(bands + 0.5, np.arange(num_cepstra)) / MEL_FILTERS) * np.sqrt(2 / MEL_FILTERS)
+    cosines[:, 0] /= np.sqrt(2)  # [bands, cepstra], orthonormal columns
+    low, high = 1127 * np.log1p(np.array([LOWEST, HIGHEST]) / 700)
+    mels = np.linspace(low, high, MEL_FILTERS)
+    frequencies = 700 * np.expm1(mels / 1127)
+    places = np.interp(frequencies / factor, frequencies, bands)  # the band that is read
+    below = np.minimum(places.astype(int), MEL_FILTERS - 2)
+    share = (places - below)[:, None]
+    read = (1 - share) * cosines[below] + share * cosines[below + 1]
+    matrix: Array = (read.T @ cosines).astype(np.float32)
+    return matrix
+
+
+def stretched(frames: Array, pace: float) -> Array:
+    """Frames [frames, width] of the same at another pace: between two of them, what lies between."""
+    count = max(1, round(len(frames) / pace))
+    places = np.linspace(0, len(frames) - 1, count)
+    below = np.minimum(places.astype(int), max(len(frames) - 2, 0))
+    share = (places - below).astype(np.float32)[:, None]
+    found: Array = (1 - share) * frames[below] + share * frames[np.minimum(below + 1, len(frames) - 1)]
+    return found
+
+
 def read_utterances(file: Path) -> tuple[list[Utterance], list[str]]:
-    """Features and texts, and who speaks."""
+    """Cepstra and texts, and who speaks."""
     with np.load(file) as arrays:
         ends = np.cumsum(arrays["lengths"])
         pieces = np.split(arrays["mfcc"].astype(np.float32), ends[:-1])
         texts, speakers = arrays["text"].tolist(), arrays["speaker"].tolist()
-    signals = [audio.normalized(piece) for piece in pieces]
-    return [Utterance(signal, text) for signal, text in zip(signals, texts, strict=True)], speakers
+    return [Utterance(piece, text) for piece, text in zip(pieces, texts, strict=True)], speakers
 
 
 RECIPE = Speech

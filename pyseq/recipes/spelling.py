@@ -27,15 +27,13 @@ class Spelling:
 
     Attributes:
         module: the model.
-        speller: start and end mark, blank, and the weight of CTC.
+        speller: start and end mark, blank, beam and the weight of CTC.
         label_smoothing: share of every target that is spread over the other tokens.
-        beam_size: hypotheses of an evaluation.
     """
 
     module: ListenAttendSpell
     speller: Speller
     label_smoothing: float
-    beam_size: int
 
     def losses(self, features: Tensor, frames: Tensor, texts: Sequence[Sequence[int]]) -> Tensor:
         """(1 − λ) Σ cross-entropy of tokens + λ Σ CTC losses of texts, for features [batch, frames, width]."""
@@ -50,7 +48,7 @@ class Spelling:
         state = self.module.heard(features, frames)
         log_probs = log_softmax(state.memory["frame_logits"].data)
         model = decode.EagerStepModel(self.module, state.clone())
-        found = self.speller.search(model, log_probs, state.memory["lengths"].data, JointSearch(self.beam_size))
+        found = self.speller.search(model, log_probs, state.memory["lengths"].data, JointSearch())
         return self._spelled(texts, state), [hypothesis.ids for hypothesis in found]
 
     def _spelled(self, texts: Sequence[Sequence[int]], state: State) -> Tensor:

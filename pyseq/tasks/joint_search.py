@@ -21,12 +21,12 @@ class JointSearch:
     """A search with the score (1 − λ) log p_attention + λ log p_ctc (see `decode.joint`), for `transcribe`.
 
     Attributes:
-        beam_size: hypotheses kept at each step.
+        beam_size: hypotheses kept at each step; None: the model's own.
         ctc_weight: λ, from 0 to 1; None: the model's own.
         length_penalty: as of `pyseq.search_options.SearchOptions`.
     """
 
-    beam_size: int = 8
+    beam_size: int | None = None
     ctc_weight: float | None = None
     length_penalty: float = 0.0
 
@@ -40,13 +40,15 @@ class Speller:
         end: the token that closes a transcript.
         blank: the blank of CTC.
         max_length: longest transcript in tokens.
-        ctc_weight: λ, unless a search says otherwise.
+        beam_size: hypotheses kept at each step, unless a search says otherwise.
+        ctc_weight: λ, likewise.
     """
 
     start: int
     end: int
     blank: int
     max_length: int
+    beam_size: int
     ctc_weight: float
 
     @classmethod
@@ -59,7 +61,7 @@ class Speller:
         if "decoder" not in task:
             return None
         fields = field(task, "decoder", dict)
-        found = {name: field(fields, name, int) for name in ("start", "end", "max_length")}
+        found = {name: field(fields, name, int) for name in ("start", "end", "max_length", "beam_size")}
         return cls(**found, blank=blank, ctc_weight=float(field(fields, "ctc_weight", (int, float))))
 
     def search(self, model: Any, log_probs: Array, lengths: Array, options: JointSearch) -> list[decode.Hypothesis]:
@@ -80,7 +82,7 @@ class Speller:
             len(log_probs),
             start=self.start,
             end=self.end,
-            beam_size=options.beam_size,
+            beam_size=options.beam_size or self.beam_size,
             max_length=self.max_length,
             length_penalty=options.length_penalty,
             suppress=[self.blank, self.start],

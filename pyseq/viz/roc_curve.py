@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyseq import _core
-from pyseq.metrics import RocPoint
 from pyseq.viz.plotting import new_axes, plain, save
+
+if TYPE_CHECKING:
+    from pyseq.metrics import RocPoint
 
 LINEAR_UP_TO = 0.1  # alarms per minute: below, the axis is linear, so that 0 has a place
 

@@ -71,7 +71,7 @@ CtcPrefixStepModel::Prefix CtcPrefixStepModel::empty_prefix(std::int64_t source)
   return result;
 }
 
-// ln p(the frames before this one show g, and `token` may begin in it): after its last label the same one needs a blank.
+// ln p(the frames before this one show g, and `token` may begin in it): after its last label the same needs a blank.
 double CtcPrefixStepModel::reach(const Prefix& prefix, std::int64_t token, std::int64_t frame) const {
   if (frame == 0) return prefix.last < 0 ? 0.0 : kNever;
   const auto before = static_cast<std::size_t>(frame - 1);

@@ -1,5 +1,5 @@
-// Step models made of step models: ensembles, and a language model that has a say (shallow fusion); and one made of what
-// CTC says about the frames of a source.
+// Step models made of step models: ensembles, and a language model that has a say (shallow fusion). And one made of
+// what CTC says about the frames of a source.
 #pragma once
 
 #include <cstdint>

@@ -39,7 +39,9 @@ std::vector<float> alone(const std::shared_ptr<const Program>& program, const st
   return result;
 }
 
-std::vector<float> logits(const Ticket& ticket) { return values(ticket.wait().at("logits")); }
+std::vector<float> logits(const Ticket& ticket) {
+  return values(ticket.wait().at("logits"));
+}
 
 /// A pool whose thread has work for a while: what is submitted next waits.
 struct BusyPool {
@@ -177,8 +179,8 @@ TEST_CASE("stream pool: where too many chunks wait, the next one fails, gives up
   CHECK(busy.pool.pending() == 2);
   SubmitOptions at_once;
   at_once.waits_for_room = false;
-  CHECK_THROWS_WITH_AS(busy.pool.submit({other}, {{"x", x}}, at_once),
-                       "stream_pool: 2 chunks wait, and there may be 2", Error);
+  CHECK_THROWS_WITH_AS(busy.pool.submit({other}, {{"x", x}}, at_once), "stream_pool: 2 chunks wait, and there may be 2",
+                       Error);
   CHECK_THROWS_WITH_AS(busy.pool.submit({other}, {{"x", x}}, past_deadline()),
                        "stream_pool: there was no room for the chunks until their deadline", DeadlineError);
   waiting.push_back(busy.pool.submit({other}, {{"x", x}}));  // until there is room

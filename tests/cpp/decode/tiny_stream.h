@@ -18,7 +18,7 @@ inline std::shared_ptr<const Program> tiny_stream_program(std::int64_t hidden = 
     "state": [{"name": "hidden", "kind": "carry", "dtype": "float32", "shape": [)" +
                               size + R"(]}],
     "packed": {}, "functions": [{"name": "step", "public": true,
-      "inputs": [{"name": "x", "dtype": "float32", "dims": ["batch", "time", "3"]}],
+      "inputs": [{"name": "x", "dtype": "float32", "dims": ["batch", "time", 3]}],
       "nodes": [
         {"op": "gru", "name": "gru", "attrs": {}, "outputs": ["%1", "%2"],
          "inputs": ["%0", "w:gru.weight_ih", "w:gru.weight_hh", null, null, null, null, null, null, null, "s:hidden"]},

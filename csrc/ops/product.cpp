@@ -73,7 +73,7 @@ Gemm gemm_arguments(const Product& product) {
 
 ProductRows rows_from(const RowBuffer& buffer, std::int64_t first) {
   return {at(buffer.values, buffer.storage, first * buffer.stride), buffer.stride,
-          buffer.scales == nullptr ? nullptr : buffer.scales + first};
+          buffer.quantized == nullptr ? nullptr : buffer.quantized + first};
 }
 
 /// Rows are the inner loop: neighbouring tasks read the same panels.
@@ -115,7 +115,7 @@ RowBuffer allocate_rows(DType storage, std::int64_t rows, std::int64_t in, Arena
   if (storage == DType::bfloat16) buffer.values = scratch.allocate<BFloat16>(rows * buffer.stride);
   if (storage == DType::int8) {
     buffer.values = scratch.allocate<std::int8_t>(rows * buffer.stride);
-    buffer.scales = scratch.allocate<float>(rows);
+    buffer.quantized = scratch.allocate<QuantizedRow>(rows);
   }
   return buffer;
 }
@@ -129,7 +129,7 @@ ProductRows prepare_rows(const RowBuffer& buffer, std::int64_t first, std::int64
     kernels().round_rows_bf16(&args);
   } else {
     auto* q = static_cast<std::int8_t*>(buffer.values) + first * buffer.stride;
-    const QuantizeRowsInt8 args{rows, in, x, x_stride, q, buffer.stride, buffer.scales + first};
+    const QuantizeRowsInt8 args{rows, in, x, x_stride, q, buffer.stride, buffer.quantized + first};
     kernels().quantize_rows_int8(&args);
   }
   return rows_from(buffer, first);
@@ -141,7 +141,7 @@ Product part(const Product& whole, std::int64_t row, std::int64_t rows, std::int
   task.m = rows;
   task.n = columns;
   task.a.values = at(whole.a.values, storage, row * whole.a.stride);
-  if (whole.a.scales != nullptr) task.a.scales += row;
+  if (whole.a.quantized != nullptr) task.a.quantized += row;
   task.b.panels = at(whole.b.panels, storage, column * padded_depth(storage, whole.b.in));
   if (whole.b.scales != nullptr) {
     task.b.scales += column;
@@ -162,7 +162,7 @@ void multiply(const Product& product) {
     }
     case DType::int8: {
       auto gemm = gemm_arguments<GemmInt8, std::int8_t>(product);
-      gemm.row_scales = product.a.scales;
+      gemm.rows = product.a.quantized;
       gemm.column_scales = product.b.scales;
       gemm.column_sums = product.b.sums;
       return kernels().gemm_int8(&gemm);

@@ -28,15 +28,15 @@ WeightPanels weight_panels(const Tensor& weight, int gates, Arena& scratch);
 /// Rows as products with weights of that storage type read them.
 struct ProductRows {
   const void* values = nullptr;
-  std::int64_t stride = 0;        // in values
-  const float* scales = nullptr;  // int8: one per row
+  std::int64_t stride = 0;                  // in values
+  const QuantizedRow* quantized = nullptr;  // int8: one per row
 };
 /// Memory for `rows` rows of `in` values; nothing for float32, whose rows are read where they are.
 struct RowBuffer {
   DType storage = DType::float32;
   void* values = nullptr;
   std::int64_t stride = 0;
-  float* scales = nullptr;
+  QuantizedRow* quantized = nullptr;
 };
 RowBuffer allocate_rows(DType storage, std::int64_t rows, std::int64_t in, Arena& scratch);
 /// x [rows, in] at x_stride -> rows of the buffer from `first` on, on the calling thread.

@@ -147,8 +147,9 @@ void Direction::project_inputs(const Share& share) {
   const RowBuffer& buffer = x_rows_;
   if (share.thread == 0) prepare_rows(buffer, 0, segment_slots_, view_.in, x_, view_.in);
   share.meet();
-  const ProductRows rows = buffer.storage == DType::float32 ? ProductRows{x_, view_.in, nullptr}
-                                                            : ProductRows{buffer.values, buffer.stride, buffer.scales};
+  const ProductRows rows = buffer.storage == DType::float32
+                               ? ProductRows{x_, view_.in, nullptr}
+                               : ProductRows{buffer.values, buffer.stride, buffer.quantized};
   w_ih_.multiply(rows, segment_slots_, share.begin(blocks()), share.end(blocks()), x_gates_, layout_.columns());
 }
 
@@ -159,7 +160,7 @@ void Direction::set_operand(RecurrentStep& args, const float* rows, std::int64_t
   args.k = width;
   args.a = operand.values;
   args.a_stride = operand.stride;
-  args.a_scales = operand.scales;
+  args.a_rows = operand.quantized;
 }
 
 RecurrentStep Direction::step_arguments(std::int64_t step, const Share& share) const {
@@ -178,7 +179,7 @@ RecurrentStep Direction::step_arguments(std::int64_t step, const Share& share) c
           .k = 0,
           .a = nullptr,
           .a_stride = 0,
-          .a_scales = nullptr,
+          .a_rows = nullptr,
           .panels = w_hh_.weight.panels,
           .scales = w_hh_.weight.scales,
           .sums = w_hh_.weight.sums,

@@ -17,8 +17,8 @@ def quantize(program: Program, dtype: str = "int8", file: str | PathLike[str] | 
     """A program file whose matrices are stored as bfloat16 or int8, or as float32 in the layout of the kernels.
 
     int8 is symmetric with one scale per output channel, w ≈ scale · q with q in [-127, 127] and scale = max |w| / 127;
-    inputs of products are quantised row by row when the program runs. Matrices that something reads value by value stay
-    as they are. The file is mapped when it is loaded, as any other.
+    inputs of products are quantised row by row, from their least to their largest value, when the program runs.
+    Matrices that something reads value by value stay as they are. The file is mapped when it is loaded, as any other.
 
     Args:
         program: the program.

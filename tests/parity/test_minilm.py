@@ -21,6 +21,44 @@ TEXTS = [
     "你好 world, Ünïcode & numbers 12345",
     "The cat sat on the mat.",
 ]
+VARIED = [
+    *TEXTS,
+    "Hello",
+    "No!",
+    "What time does the museum open on public holidays?",
+    (
+        "The central bank raised interest rates by half a percentage point, citing persistent inflation and "
+        "a tight labour market."
+    ),
+    "I absolutely loved this film; the acting was superb and the ending made me cry.",
+    "Worst purchase ever. It broke after two days and nobody answers the phone.",
+    "Photosynthesis converts light energy into chemical energy stored in glucose.",
+    "def add(a, b): return a + b",
+    "In 1969, Apollo 11 landed on the Moon.",
+    "Please find attached the minutes of the meeting held on 3 March; comments are welcome until Friday.",
+    "To be, or not to be, that is the question.",
+    "Der schnelle braune Fuchs springt über den faulen Hund.",
+    "Le conseil municipal a voté le budget hier soir.",
+    "Mix two cups of flour with a teaspoon of salt, add the butter and knead until the dough is smooth.",
+    "The patient presented with acute abdominal pain, nausea and a fever of 39.2 °C.",
+    "https://example.org/path?query=1&other=two",
+    "42",
+    "... !!! ???",
+    (
+        "The defendant shall pay the plaintiff's reasonable costs, including attorneys' fees, within thirty "
+        "days of this order."
+    ),
+    (
+        "Stocks fell sharply on Monday as investors worried about slowing growth, rising energy prices and "
+        "the prospect of a long conflict, although technology shares recovered part of their losses towards "
+        "the end of the session."
+    ),
+    'She whispered, "Don\'t look back," and closed the door.',
+    "The derivative of a sum is the sum of the derivatives.",
+    "Two goals in the last five minutes gave the visitors an unexpected victory over the champions.",
+    "Rain is expected in the north, with temperatures falling below zero at night.",
+    "How do I reset my password if I no longer have access to my email account?",
+]
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +93,11 @@ def test_tokens_and_vectors(folder: Path, expected: Any) -> None:
 def test_bfloat16(folder: Path, expected: Any) -> None:
     vectors = pyseq.load(folder, dtype="bfloat16").embed(TEXTS)
     assert (vectors * expected[1]).sum(1).min() > 0.999
+
+
+def test_int8(folder: Path) -> None:
+    exact, narrow = (pyseq.load(folder, dtype=dtype).embed(VARIED) for dtype in ("float32", "int8"))
+    cosines = (exact * narrow).sum(1)
+    # Short texts are the farthest: a channel of their end mark is twenty times as large as the others.
+    assert cosines.min() > 0.985
+    assert cosines.mean() > 0.9975

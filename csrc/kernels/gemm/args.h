@@ -46,13 +46,19 @@ struct GemmBf16 {
   std::int64_t ldc;
 };
 
+/// What the values q of a quantised row stand for: scale * (q - zero).
+struct QuantizedRow {
+  float scale;
+  std::int32_t zero;
+};
+
 /// The same with int8 values of a (as quantize_rows_int8 leaves them) and b. Sums over k are exact in int32 (k up to
-/// 65536: base/packing.h); the product is sum * (row_scale * column_scale).
+/// 65536: base/packing.h); the product is (sum - zero * column_sum) * (row_scale * column_scale).
 struct GemmInt8 {
   std::int64_t m, n, k;
   const std::int8_t* a;
   std::int64_t lda;
-  const float* row_scales;  // [m]
+  const QuantizedRow* rows;  // [m]
   const std::int8_t* b;
   std::int64_t panel;
   const float* column_scales;       // [n], and what the last panel is padded with
@@ -71,16 +77,17 @@ struct RoundRowsBf16 {
   std::int64_t y_stride;
 };
 
-/// q[rows, k rounded up to 4] = x[rows, k] / scale as int8, halves to even, scale = largest |x| of the row / 127. In
-/// tiers whose products want unsigned values, q holds q + 128: only gemm_int8 of the same tier reads it. A row with a
-/// value that is not finite gets the scale NaN, so that its products are NaN.
+/// q[rows, k rounded up to 4] = x[rows, k] / scale + zero, halves to even: 255 values, scale = (high - low) / 254,
+/// spread from the row's least value to its largest, 0 among them, so that a zero stays one. They begin at -128, or at
+/// 0 in tiers whose products want unsigned values: only gemm_int8 of the same tier reads them. A row with a value that
+/// is not finite gets the scale NaN, so that its products are NaN.
 struct QuantizeRowsInt8 {
   std::int64_t rows, k;
   const float* x;
   std::int64_t x_stride;
   std::int8_t* q;
   std::int64_t q_stride;
-  float* scales;  // [rows]
+  QuantizedRow* quantized;  // [rows]
 };
 
 /// b, row-major with `stride` values from row to row, -> panels of up to 32 columns as gemm_f32 reads them.

@@ -110,7 +110,7 @@ void gemm_bf16(const GemmBf16* args) {
 
 void gemm_int8(const GemmInt8* args) {
   const SumFinish finish{.bias = args->epilogue.bias,
-                         .row_scales = args->row_scales,
+                         .rows = args->rows,
                          .column_scales = args->column_scales,
                          .column_sums = args->column_sums};
   multiply<Int8Product>(in_groups(*args, 4), finish, args->epilogue);

@@ -2,6 +2,7 @@
 // of consecutive k; a vector of groups belongs to kLanes columns.
 #pragma once
 
+#include "kernels/gemm/args.h"
 #include "kernels/vector/vec.h"
 
 namespace pyseq {
@@ -15,7 +16,7 @@ constexpr std::int64_t kSumChunk = 256;  // values of k whose sum starts at zero
 /// What becomes of complete sums. Rows and columns are counted as in the whole product.
 struct SumFinish {
   const float* bias = nullptr;                // [n] or null
-  const float* row_scales = nullptr;          // [m], int8 only
+  const QuantizedRow* rows = nullptr;         // [m], int8 only
   const float* column_scales = nullptr;       // [n] and what the last panel is padded with; int8 only
   const std::int32_t* column_sums = nullptr;  // likewise
 };
@@ -23,7 +24,7 @@ struct SumFinish {
 /// What a finish needs of the vector of columns from `column` on, whatever the row.
 struct FinishColumns {
   Float bias, scale;
-  Int excess;
+  Int sums;
 };
 
 inline FinishColumns finish_columns(const SumFinish& finish, std::int64_t column, Float) {
@@ -31,14 +32,15 @@ inline FinishColumns finish_columns(const SumFinish& finish, std::int64_t column
 }
 inline FinishColumns finish_columns(const SumFinish& finish, std::int64_t column, Int) {
   return {finish.bias == nullptr ? Float{} : load(finish.bias + column), load(finish.column_scales + column),
-          load_bits(finish.column_sums + column) * kInt8Offset};
+          load_bits(finish.column_sums + column)};
 }
 
 inline Float product_of(const SumFinish&, const FinishColumns&, std::int64_t, Float sum) {
   return sum;
 }
 inline Float product_of(const SumFinish& finish, const FinishColumns& columns, std::int64_t row, Int sum) {
-  return to_float(sum - columns.excess) * (broadcast(finish.row_scales[row]) * columns.scale);
+  const QuantizedRow of = finish.rows[row];
+  return to_float(sum - columns.sums * broadcast(of.zero)) * (broadcast(of.scale) * columns.scale);
 }
 
 struct Float32Product {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "kernels/gemm/args.h"
 #include "kernels/recurrent/cell.h"
 #include "kernels/recurrent/gradient_args.h"
 
@@ -24,13 +25,13 @@ struct RecurrentStep {
   std::int64_t k;
   const void* a;  // [rows, k] float32, or rounded or quantised rows; a_stride counts its values
   std::int64_t a_stride;
-  const float* a_scales;     // [rows], int8 only
-  const void* panels;        // packed with `gates`
-  const float* scales;       // of the columns, int8 only
-  const std::int32_t* sums;  // likewise
-  const float* bias;         // of the columns, or null
-  float* h_gates;            // [rows, columns], where the sums are kept
-  std::int64_t columns;      // of a row of h_gates and x_gates
+  const QuantizedRow* a_rows;  // [rows], int8 only
+  const void* panels;          // packed with `gates`
+  const float* scales;         // of the columns, int8 only
+  const std::int32_t* sums;    // likewise
+  const float* bias;           // of the columns, or null
+  float* h_gates;              // [rows, columns], where the sums are kept
+  std::int64_t columns;        // of a row of h_gates and x_gates
 
   // The cell. Every element is read before it is written, so h may be h_prev and c may be c_prev.
   const float* x_gates;  // [rows, columns]: W_ih x + b_ih

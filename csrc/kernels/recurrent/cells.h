@@ -14,8 +14,9 @@ struct FloatSums {
 /// Gates that hold int32 sums of int8 products.
 struct Int8Sums {
   static Float value(const RecurrentStep& step, std::int64_t row, std::int64_t column, const float* sum) {
-    const Int excess = load_bits(step.sums + column) * kInt8Offset;
-    return to_float(bits(load(sum)) - excess) * (step.a_scales[row] * load(step.scales + column));
+    const QuantizedRow of = step.a_rows[row];
+    const Int excess = load_bits(step.sums + column) * broadcast(of.zero);
+    return to_float(bits(load(sum)) - excess) * (of.scale * load(step.scales + column));
   }
 };
 

@@ -1,4 +1,5 @@
 // gemm_bf16 and gemm_int8, and the kernels that make rows ready for them.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -59,10 +60,10 @@ struct Int8Run {
   PackedInt8 parts = packed_int8(packed);
   std::int64_t stride = padded_depth(DType::int8, product.k);
   std::vector<std::int8_t> rows = std::vector<std::int8_t>(static_cast<std::size_t>(kRows * stride), 77);
-  std::vector<float> scales = std::vector<float>(kRows);
+  std::vector<QuantizedRow> quantized = std::vector<QuantizedRow>(kRows);
 
   Int8Run(const NarrowProduct& p, const KernelTable& table) : product(p) {
-    const QuantizeRowsInt8 args{kRows, p.k, p.a.data<float>(), p.k, rows.data(), stride, scales.data()};
+    const QuantizeRowsInt8 args{kRows, p.k, p.a.data<float>(), p.k, rows.data(), stride, quantized.data()};
     table.quantize_rows_int8(&args);
   }
   Buffer run(const KernelTable& table, std::int64_t first, std::int64_t m, const GemmEpilogue& epilogue = {}) const {
@@ -74,7 +75,7 @@ struct Int8Run {
                         product.k,
                         rows.data() + first * stride,
                         stride,
-                        scales.data() + first,
+                        quantized.data() + first,
                         parts.panels,
                         32,
                         parts.scales,
@@ -99,8 +100,8 @@ void for_each_shape(Test test) {
   }
 }
 
-/// What int8 stands for: the reference of quantize_rows_int8.
-std::int64_t quantized(float value, float scale) {
+/// What int8 stands for, without its zero: the reference of quantize_rows_int8.
+std::int64_t steps_of(float value, float scale) {
   return scale == 0.0F ? 0 : std::llrint(value * (1.0F / scale));
 }
 
@@ -134,10 +135,11 @@ TEST_CASE("gemm_int8 is the exact integer product times both scales, for every s
         std::int64_t sum = 0;
         for (std::int64_t i = 0; i < product.k; ++i) {
           const float scale = run.parts.scales[column];
-          sum += quantized(product.a.data<float>()[r * product.k + i], run.scales[static_cast<std::size_t>(r)]) *
-                 std::llrint(weight.data<float>()[column * product.k + i] / scale);
+          sum +=
+              steps_of(product.a.data<float>()[r * product.k + i], run.quantized[static_cast<std::size_t>(r)].scale) *
+              std::llrint(weight.data<float>()[column * product.k + i] / scale);
         }
-        const float scale = run.scales[static_cast<std::size_t>(r)] * run.parts.scales[column];
+        const float scale = run.quantized[static_cast<std::size_t>(r)].scale * run.parts.scales[column];
         wrong += c[r * product.n + column] != static_cast<float>(sum) * scale;
       }
     }
@@ -175,6 +177,34 @@ TEST_CASE("rows are rounded to bfloat16 like weights, and a filled-up pair ends 
     table.round_rows_bf16(&args);
     for (std::int64_t i = 0; i < 11; ++i) CHECK(y[static_cast<std::size_t>(i)] == static_cast<int>(to_bfloat16(x[i])));
     CHECK(y[11] == 0);
+  });
+}
+
+TEST_CASE("quantised rows: every value within half a step of 254 from the least to the largest, zeros exact") {
+  const std::int64_t k = 64;
+  NarrowProduct product{k, k};
+  const Buffer values = random_values(kRows * k, 5, 0.0F, 24.0F);
+  float* a = product.a.mutable_data<float>();
+  float* weight = product.weight.mutable_data<float>();
+  for (std::int64_t row = 0; row < k; ++row) {
+    for (std::int64_t i = 0; i < k; ++i) weight[row * k + i] = row == i ? 1.0F : 0.0F;
+  }
+  for (std::int64_t row = 0; row < kRows; ++row) {  // from no negative value to no positive one
+    for (std::int64_t i = 0; i < k; ++i) a[row * k + i] = values[row * k + i] - static_cast<float>(row);
+    a[row * k + 7] = 0.0F;
+  }
+  for_each_tier([&](const KernelTable& table) {
+    const Int8Run run(product, table);
+    const Buffer c = run.run(table, 0, kRows);
+    for (std::int64_t row = 0; row < kRows; ++row) {
+      const float scale = run.quantized[static_cast<std::size_t>(row)].scale;
+      const auto [low, high] = std::minmax_element(a + row * k, a + (row + 1) * k);
+      CHECK(scale == doctest::Approx((*high - *low) / 254).epsilon(1e-6));
+      CHECK(c[row * k + 7] == 0.0F);
+      float error = 0.0F;
+      for (std::int64_t i = 0; i < k; ++i) error = std::max(error, std::abs(c[row * k + i] - a[row * k + i]));
+      CHECK(error < 0.50001F * scale);
+    }
   });
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from philox_reference import uniform
+from tiny_generators import write_gpt
 
 import pyseq
 from pyseq.decode import Regex, Trie
@@ -195,6 +196,7 @@ def test_load_opens_a_generator(characters: Generator, tmp_path: Path) -> None:
         ({"vocabulary": "none"}, 'generator: the program has no vocabulary "none"'),
         ({"end": 99}, 'generator: "end" is 99, outside its vocabulary of 9'),
         ({"max_length": 0}, 'generator: "max_length" is 0.*at least 1'),
+        ({"positions": 0}, 'generator: "positions" is 0.*at least 1'),
         ({"start": "a"}, 'generator: "start" is "a".*integer'),
     ],
 )
@@ -253,3 +255,37 @@ def test_what_cannot_be_written_is_an_error(characters: Generator) -> None:
         characters.generate("a", allowed=Trie(["z"]))
     with pytest.raises(pyseq.ArgumentError, match="expected a Trie or a Regex"):
         characters.generate("a", allowed="b")
+
+
+# --- positions --------------------------------------------------------------------------------------------------------
+
+
+def test_texts_end_where_the_positions_do() -> None:
+    generator = write_gpt(max_positions=20, positions=20)
+    prompts = ["a", "abcd", "abcdefgh abc", "abcdefgh abcdefgh ab"]
+    texts = ["".join(generator.stream(prompt, max_length=50, seed=3)) for prompt in prompts]
+    # All positions are read; what the last of them predicts is not.
+    assert [len(text) for text in texts] == [21 - len(prompt) for prompt in prompts]
+    assert len("".join(generator.stream("ab", max_length=4))) == 4
+    with generator.serve() as service:
+        assert [service.submit(prompt, max_length=50, seed=3).text() for prompt in prompts] == [
+            prompt + text for prompt, text in zip(prompts, texts, strict=True)
+        ]
+    found = generator.generate_batch(prompts, max_length=50, min_length=4, beam_size=2)
+    assert [(len(best[0].ids), best[0].finished) for best in found] == [(21 - len(prompt), False) for prompt in prompts]
+    for prompt, together in zip(prompts, found, strict=True):
+        (alone,) = generator.generate_batch([prompt], max_length=50, min_length=4, beam_size=2)
+        assert alone[0].ids == together[0].ids
+
+
+def test_longer_prompts_than_there_are_positions() -> None:
+    generator = write_gpt(max_positions=20, positions=20)
+    message = r"generate: the prompt has 21 tokens, expected at most 20 \(the model's positions\)"
+    for write_on in (generator.stream, generator.generate, lambda prompt: generator.generate_batch([prompt])):
+        with pytest.raises(pyseq.ArgumentError, match=message):
+            write_on("abcdefgh abcdefgh abc")
+    with generator.serve() as service, pytest.raises(pyseq.ArgumentError, match=message):
+        service.submit("abcdefgh abcdefgh abc")
+    assert len(generator.score("abcdefgh abcdefgh abc").tokens) == 20
+    with pytest.raises(pyseq.ArgumentError, match=r"score: the text but for its last token has 21 tokens.*at most 20"):
+        generator.score("abcdefgh abcdefgh abcd")

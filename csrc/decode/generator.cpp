@@ -26,6 +26,13 @@ Tensor as_row(std::span<const std::int64_t> ids) {
   return tokens;
 }
 
+void check_positions(const char* what, std::size_t tokens, std::optional<std::int64_t> positions) {
+  if (positions && static_cast<std::int64_t>(tokens) > *positions) {
+    throw ValueError(std::string(what) + " has " + std::to_string(tokens) + " tokens, expected at most " +
+                     std::to_string(*positions) + " (the model's positions)");
+  }
+}
+
 }  // namespace
 
 Generator Generator::load(const std::filesystem::path& file, const LoadOptions& options) {
@@ -38,13 +45,24 @@ Generator::Generator(std::shared_ptr<const Program> program)
   vocabulary_ = require_vocabulary(*program_, kKind, task.text("vocabulary"));
   start_ = task.optional_integer("start", 0);
   end_ = task.optional_integer("end", 0);
+  positions_ = task.optional_integer("positions", 1);
   max_length_ = task.integer("max_length", 1);
   if (start_) require_id(*start_, "start", kKind, *vocabulary_);
   if (end_) require_id(*end_, "end", kKind, *vocabulary_);
   require_function(*program_, kKind, "step");
 }
 
-std::vector<std::int64_t> Generator::encode_prompt(std::string_view text, std::string_view caller) const {
+std::int64_t Generator::length_after(std::int64_t prompt, std::int64_t max_length) const {
+  return positions_ ? std::min(max_length, *positions_ - prompt + 1) : max_length;
+}
+
+std::vector<std::int64_t> Generator::encode_prompt(std::string_view prompt) const {
+  Ids ids = encode_text(prompt, "generate");
+  check_positions("generate: the prompt", ids.size(), positions_);
+  return ids;
+}
+
+std::vector<std::int64_t> Generator::encode_text(std::string_view text, std::string_view caller) const {
   Ids ids = vocabulary_->encode(text);
   if (start_) ids.insert(ids.begin(), *start_);
   if (ids.empty()) {
@@ -57,7 +75,7 @@ std::vector<std::int64_t> Generator::encode_prompt(std::string_view text, std::s
 
 TextStream Generator::stream(std::string_view prompt, const GenerationOptions& options) const {
   return TextStream(
-      std::make_unique<TextStream::Impl>(*this, sessions_, encode_prompt(prompt, "generate"), options, prompt.empty()));
+      std::make_unique<TextStream::Impl>(*this, sessions_, encode_prompt(prompt), options, prompt.empty()));
 }
 
 std::string Generator::generate(std::string_view prompt, const GenerationOptions& options) const {
@@ -81,7 +99,8 @@ std::shared_ptr<const TokenAutomaton> Generator::trie(const std::vector<std::str
 }
 
 TextScore Generator::score(std::string_view text, const RunLimits& limits) const {
-  const Ids ids = encode_prompt(text, "score");
+  const Ids ids = encode_text(text, "score");
+  check_positions("score: the text but for its last token", ids.size() - 1, positions_);
   SessionPool::Lease lease(*sessions_);
   ProgramStepModel model(*lease, (*lease).new_state(1));
   TextScore result;

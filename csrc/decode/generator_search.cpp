@@ -55,7 +55,7 @@ std::vector<std::vector<Continuation>> Generator::generate_batch(const std::vect
   if (complete.max_length == 0) complete.max_length = std::max(max_length_, complete.min_length);
   complete.validate(vocabulary_->size());
   std::vector<Ids> ids;
-  for (const std::string& prompt : prompts) ids.push_back(encode_prompt(prompt, "generate"));
+  for (const std::string& prompt : prompts) ids.push_back(encode_prompt(prompt));
   const std::vector<SourceOptions> all_options = source_options(ids, each);
 
   // Those of like length together: they are read together.
@@ -65,11 +65,18 @@ std::vector<std::vector<Continuation>> Generator::generate_batch(const std::vect
                    [&](std::size_t a, std::size_t b) { return ids[a].size() > ids[b].size(); });
   std::vector<std::vector<Continuation>> results(prompts.size());
   const auto batch_size = static_cast<std::size_t>(sources_per_batch(complete));
-  for (std::size_t begin = 0; begin < order.size(); begin += batch_size) {
-    const auto batch = std::span(order).subspan(begin, std::min(batch_size, order.size() - begin));
+  const auto length_of = [&](std::size_t i) {
+    return length_after(static_cast<std::int64_t>(ids[i].size()), complete.max_length);
+  };
+  for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+    DecodingOptions own = complete;  // of those that may become equally long
+    own.max_length = length_of(order[begin]);
+    own.min_length = std::min(own.min_length, own.max_length);
+    while (end < order.size() && end - begin < batch_size && length_of(order[end]) == own.max_length) ++end;
+    const auto batch = std::span(order).subspan(begin, end - begin);
     std::vector<SourceOptions> batch_options;
     for (const std::size_t i : batch) batch_options.push_back(all_options[i]);
-    std::vector<std::vector<Hypothesis>> found = search_batch(complete, batch_options);
+    std::vector<std::vector<Hypothesis>> found = search_batch(own, batch_options);
     for (std::size_t row = 0; row < batch.size(); ++row) {
       for (Hypothesis& one : found[row]) {
         results[batch[row]].push_back(to_continuation(std::move(one), *vocabulary_, prompts[batch[row]].empty()));

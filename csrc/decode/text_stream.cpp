@@ -27,7 +27,7 @@ TextStream::Impl::Impl(const Generator& generator, std::shared_ptr<SessionPool> 
     : sessions(std::move(pool)),
       lease(*sessions),
       vocabulary_size(generator.vocabulary().size()),
-      writer(generator, options, begins_text),
+      writer(generator, options, prompt.size(), begins_text),
       limits(options.limits),
       pending(std::move(prompt)) {
   State state = (*lease).new_state(1);

@@ -10,9 +10,10 @@
 namespace pyseq {
 namespace {
 
-std::int64_t checked_length(const Generator& generator, std::int64_t length) {
+std::int64_t checked_length(const Generator& generator, std::size_t prompt, std::int64_t length) {
   if (length < 0) throw ValueError("generate: max_length is " + std::to_string(length) + ", expected 0 or more");
-  return length == 0 ? generator.default_max_length() : length;
+  return generator.length_after(static_cast<std::int64_t>(prompt),
+                                length == 0 ? generator.default_max_length() : length);
 }
 
 }  // namespace
@@ -22,10 +23,11 @@ std::string joined_after(const std::string& token, TextUnit unit, bool begins_te
   return unit == TextUnit::word && !begins_text ? " " + token : token;
 }
 
-TextWriter::TextWriter(const Generator& generator, const GenerationOptions& options, bool begins_text)
+TextWriter::TextWriter(const Generator& generator, const GenerationOptions& options, std::size_t prompt,
+                       bool begins_text)
     : vocabulary_(generator.shared_vocabulary()),
       end_(generator.end_mark().value_or(kNoEndMark)),
-      left_(checked_length(generator, options.max_length)),
+      left_(checked_length(generator, prompt, options.max_length)),
       begins_text_(begins_text),
       sampler_(options.sampling) {
   if (options.allowed.empty()) return;

@@ -14,10 +14,11 @@ namespace pyseq {
 
 class TextWriter {
  public:
-  /// What is written goes on with a text, or, with `begins_text`, is its beginning. ValueError: impossible options.
-  TextWriter(const Generator& generator, const GenerationOptions& options, bool begins_text);
+  /// What is written goes on with a prompt of so many tokens, or, with `begins_text`, with a start mark alone.
+  /// ValueError: impossible options.
+  TextWriter(const Generator& generator, const GenerationOptions& options, std::size_t prompt, bool begins_text);
 
-  /// The end mark has come, or the longest length.
+  /// The end mark has come, or the longest length, or there are no positions left.
   bool is_done() const { return left_ == 0; }
   /// The next token, by the logits [vocabulary] after the last one; nothing: the text is done. ValueError: no token is
   /// allowed, or logits that are not finite.

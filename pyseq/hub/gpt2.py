@@ -79,6 +79,7 @@ def export_generator(folder: Folder, model: Gpt, longest: int, pack: bool) -> by
         "vocabulary": "tokens",
         "start": None,  # the tokenizer puts it before a text where the model wants one
         "end": end[0] if isinstance(end, list) and end else end,
+        "positions": longest if model.options.positions == "learned" else None,
         "max_length": longest,
         "empty_prompt": start,
         "tokenizer": tokenizer,

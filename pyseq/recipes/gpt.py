@@ -138,7 +138,8 @@ class GptRecipe(Recipe):
             "vocabulary": "text",
             "start": None,
             "end": None,
-            "max_length": self.config.time - 1 if self.config.positions == "learned" else WRITTEN,
+            "positions": self.config.time if self.config.positions == "learned" else None,
+            "max_length": WRITTEN,
             **self.origin(),
         }
         examples = {name: {"tokens": np.zeros((2, 3), np.int64)} for name in ("step", "prefill")}

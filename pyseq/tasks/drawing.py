@@ -12,7 +12,7 @@ from pyseq.constraints import Allowed, ConstraintReader, automata
 class DrawingOptions(TypedDict, total=False):
     """How tokens of a text are drawn.
 
-    max_length (0): tokens to write; 0 for the model's own limit.
+    max_length (0): tokens to write; 0 for the model's own limit. Writing ends before where its positions do.
     temperature (1): below 1 prefers likely tokens, above 1 evens them out; 0 always takes the likeliest.
     top_k (0): only the k likeliest tokens; 0 for all.
     top_p (1): only the likeliest tokens that together have this probability.

@@ -81,11 +81,13 @@ class Generator:
             options: see `pyseq.tasks.drawing.DrawingOptions`.
 
         Returns:
-            an iterator over what each token adds to the text; it ends at the end mark or at max_length.
+            an iterator over what each token adds to the text; it ends at the end mark, at max_length, or where the
+                model has no positions left.
 
         Raises:
-            ArgumentError: an impossible option, an empty prompt without a start mark, or nothing that is allowed.
-                OutOfRangeError: a character or word that the model does not know. DeadlineError, CancelledError.
+            ArgumentError: an impossible option, an empty prompt without a start mark, one of more tokens than the
+                model has positions for, or nothing that is allowed. OutOfRangeError: a character or word that the
+                model does not know. DeadlineError, CancelledError.
         """
         chosen = drawing_options(options, self.reader)
         return self.pieces(self.core.stream(self.prompt_text(prompt, "generate"), chosen, deadline, cancel))
@@ -123,8 +125,9 @@ class Generator:
             per prompt its hypotheses, best first; their text is what they add to the prompt.
 
         Raises:
-            ArgumentError: an impossible option, or an empty prompt without a start mark. OutOfRangeError: a character
-                or word that the model does not know. DeadlineError, CancelledError.
+            ArgumentError: an impossible option, or a prompt that is empty without a start mark, or longer than the
+                model has positions for. OutOfRangeError: a character or word that the model does not know.
+                DeadlineError, CancelledError.
         """
         plan = SearchPlan(options, lambda token: token_id(token, self._vocabulary, "generate"), self.reader)
         each = plan.sources(len(prompts), [self._prefix(prefix) for prefix in prefixes])
@@ -162,7 +165,8 @@ class Generator:
             text: at least one token; without a start mark the first one is taken for granted.
 
         Raises:
-            ArgumentError: an empty text. OutOfRangeError: a character or word that the model does not know.
+            ArgumentError: an empty text, or one that the model has no positions for. OutOfRangeError: a character or
+                word that the model does not know.
         """
         found = self.core.score(self.prompt_text(text, "score"))
         return TextScore(list(found.tokens), list(found.token_log_probs))

@@ -23,7 +23,7 @@ class Hypothesis:
     ids: list[int]  # without start and end marks
     score: float  # log probability / length ** length_penalty, the end mark counted in the length
     token_log_probs: list[float]  # one per token, and one for the end mark when finished
-    finished: bool  # False: cut at max_length, or stopped
+    finished: bool  # False: cut at max_length or where the model has no positions left, or stopped
     attention: Array | None = None  # [tokens, source tokens], when asked for and known to the model
     trace: Trace | None = None  # of the search of its source, when asked for
     top_tokens: list[list[tuple[str, float]]] | None = None  # the likeliest (token, log probability), if asked for

@@ -211,9 +211,9 @@ std::unique_ptr<GenerationRequest> GenerationService::submit(std::string_view pr
                                                              const GenerationOptions& options) {
   RunLimits limits;
   limits.deadline = options.limits.deadline;
-  auto request =
-      std::make_shared<GenerationRequest::Impl>(impl_->generator.encode_prompt(prompt, "generate"),
-                                                TextWriter(impl_->generator, options, prompt.empty()), limits);
+  std::vector<std::int64_t> ids = impl_->generator.encode_prompt(prompt);
+  TextWriter writer(impl_->generator, options, ids.size(), prompt.empty());
+  auto request = std::make_shared<GenerationRequest::Impl>(std::move(ids), std::move(writer), limits);
   if (impl_->generation != fork_generation()) {
     throw ValueError("generate: the service belongs to the process that this one was forked from");
   }

@@ -19,7 +19,7 @@ class SessionPool;
 
 struct GenerationOptions {
   SamplingOptions sampling;
-  std::int64_t max_length = 0;  // tokens to write; 0: the model's own limit
+  std::int64_t max_length = 0;  // tokens to write; 0: the model's own limit. Never more than it has positions for
   // What is written behind the prompt is accepted by all of them. It ends where the end mark is drawn, where nothing
   // more is accepted, or at max_length.
   std::vector<std::shared_ptr<const TokenAutomaton>> allowed;
@@ -51,7 +51,8 @@ class TextStream {
   TextStream(TextStream&&) noexcept;
   TextStream& operator=(TextStream&&) noexcept;
 
-  /// The next token; nothing at the end mark or at the longest length. ValueError: no token is allowed.
+  /// The next token; nothing at the end mark, at the longest length, or where the model's positions end. ValueError: no
+  /// token is allowed.
   std::optional<GeneratedToken> next();
   /// What `options.limits` of the following calls are.
   void set_limits(const RunLimits& limits);
@@ -71,12 +72,14 @@ class Generator {
   explicit Generator(std::shared_ptr<const Program> program);
 
   /// Reads the prompt; what follows it comes from the stream. ValueError: an empty prompt, where the model has no start
-  /// mark. IndexError: a character or word that the model does not know and that it has no unknown token for.
+  /// mark, or one that is longer than the model has positions for. IndexError: a character or word that the model does
+  /// not know and that it has no unknown token for.
   TextStream stream(std::string_view prompt, const GenerationOptions& options = {}) const;
   /// The prompt and what follows it.
   std::string generate(std::string_view prompt, const GenerationOptions& options = {}) const;
   /// Searches for what follows each of the prompts: its hypotheses, best first. `each`: none, or one per prompt,
-  /// without a context. Without an end mark, hypotheses end at max_length, or where constraints allow nothing more.
+  /// without a context. Without an end mark, hypotheses end at max_length, where the model's positions end, or where
+  /// constraints allow nothing more.
   std::vector<std::vector<Continuation>> generate_batch(const std::vector<std::string>& prompts,
                                                         const DecodingOptions& options = {},
                                                         const std::vector<SourceOptions>& each = {}) const;
@@ -85,7 +88,7 @@ class Generator {
   std::shared_ptr<const TokenAutomaton> trie(const std::vector<std::string>& texts) const;
   /// For SourceOptions::phrases: the ids of a text. ValueError: parts that the vocabulary does not know.
   std::vector<std::int64_t> phrase(std::string_view text) const;
-  /// How likely the model finds a text.
+  /// How likely the model finds a text. ValueError: it is empty, or longer than the model has positions for.
   TextScore score(std::string_view text, const RunLimits& limits = {}) const;
 
   const Program& program() const { return *program_; }
@@ -93,6 +96,10 @@ class Generator {
   const Vocabulary& vocabulary() const { return *vocabulary_; }
   std::shared_ptr<const Vocabulary> shared_vocabulary() const { return vocabulary_; }
   std::int64_t default_max_length() const { return max_length_; }
+  /// Tokens of one text that the model can read, start mark included; nothing: any number.
+  std::optional<std::int64_t> positions() const { return positions_; }
+  /// Of `max_length` tokens, those that can be written after a prompt of so many: the last one is not read.
+  std::int64_t length_after(std::int64_t prompt, std::int64_t max_length) const;
   std::optional<std::int64_t> start_mark() const { return start_; }
   std::optional<std::int64_t> end_mark() const { return end_; }
 
@@ -101,12 +108,13 @@ class Generator {
   friend class GenerationService;
   std::vector<std::vector<Hypothesis>> search_batch(const DecodingOptions& options,
                                                     const std::vector<SourceOptions>& each) const;
-  std::vector<std::int64_t> encode_prompt(std::string_view text, std::string_view caller) const;
+  std::vector<std::int64_t> encode_text(std::string_view text, std::string_view caller) const;
+  std::vector<std::int64_t> encode_prompt(std::string_view prompt) const;
 
   std::shared_ptr<const Program> program_;
   std::shared_ptr<SessionPool> sessions_;
   std::shared_ptr<const Vocabulary> vocabulary_;
-  std::optional<std::int64_t> start_, end_;
+  std::optional<std::int64_t> start_, end_, positions_;
   std::int64_t max_length_ = 0;
 };
 

@@ -61,7 +61,7 @@ PYTHON_LAYERS: dict[str, set[str]] = {
     "loading": {"_core", "program", "tasks", "hub", "embeddings"},
     "quantization": {"_core", "packing", "program"},
     "data": {"_core", "text"},
-    "metrics": {"_core"},
+    "metrics": {"_core", "text"},
     "analysis": {"_core", "viz"},
     "constraints": {"_core"},
     "ctc": {"_core"},

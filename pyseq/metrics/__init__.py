@@ -6,7 +6,7 @@ from pyseq.metrics.edits import Edits, edit_distance, edits
 from pyseq.metrics.matches import character_error_rate, exact_match, token_error_rate, token_f1, word_error_rate
 from pyseq.metrics.ngrams import BleuStatistics, bleu_of_tokens, brevity_penalty, modified_precision
 from pyseq.metrics.resampling import Comparison, Interval, bootstrap_interval, mean, paired_bootstrap, ratio
-from pyseq.metrics.spans import labelled_spans, span_f1
+from pyseq.metrics.spans import span_f1
 
 __all__ = [
     "BleuStatistics",
@@ -26,7 +26,6 @@ __all__ = [
     "edit_distance",
     "edits",
     "exact_match",
-    "labelled_spans",
     "mean",
     "modified_precision",
     "operating_point",

@@ -19,7 +19,7 @@ from pyseq.program import Program
 from pyseq.recipes.recipe import Recipe, RecipeConfig, option
 from pyseq.tensor import Tensor
 from pyseq.text import SubwordTokenizer, train_word_pieces
-from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, FlatParameters, Optimizer
+from pyseq.train import Optimizer
 
 DATA_SETS = ("novels", "wikipedia")
 HELD_OUT = 1024  # examples, or a tenth of a small corpus
@@ -150,13 +150,7 @@ class Bert(Recipe):
 
     def optimizer(self) -> Optimizer:
         """AdamW, warmed up, with a cosine down to nothing at the last planned step."""
-        return AdamW(
-            FlatParameters(self.module),
-            self.warm_cosine(WARMUP_STEPS, DEFAULT_STEPS),
-            BETAS,
-            weight_decay=self.config.weight_decay,
-            groups=[NO_DECAY_OF_VECTORS],
-        )
+        return self.warm_adamw(WARMUP_STEPS, DEFAULT_STEPS, BETAS)
 
     def evaluate(self) -> dict[str, float]:
         """Mean loss of masked tokens and share of them that are guessed; share of pieces told right."""

@@ -20,7 +20,7 @@ from pyseq.recipes.labelling import Example, Ids, LabellingTask, SentenceTask, W
 from pyseq.recipes.recipe import Recipe, RecipeConfig, option
 from pyseq.tensor import Tensor
 from pyseq.text import SubwordTokenizer, Vocabulary
-from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, FlatParameters, Optimizer
+from pyseq.train import Optimizer
 
 HELD_OUT_SHARE = 0.1
 WARMUP_STEPS = 100
@@ -118,12 +118,7 @@ class Finetune(Recipe):
 
     def optimizer(self) -> Optimizer:
         """AdamW, warmed up, with a cosine down to nothing at the last planned step."""
-        return AdamW(
-            FlatParameters(self.module),
-            self.warm_cosine(WARMUP_STEPS, DEFAULT_STEPS),
-            weight_decay=self.config.weight_decay,
-            groups=[NO_DECAY_OF_VECTORS],
-        )
+        return self.warm_adamw(WARMUP_STEPS, DEFAULT_STEPS)
 
     def evaluate(self) -> dict[str, float]:
         """Accuracy on the texts held out; of words also F1 of the spans that they mark."""

@@ -20,7 +20,7 @@ from pyseq.recipes.recipe import Recipe, RecipeConfig, option
 from pyseq.tasks import Generator
 from pyseq.tensor import Tensor
 from pyseq.text import Vocabulary
-from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, FlatParameters, Optimizer
+from pyseq.train import Optimizer
 
 WARMUP_STEPS = 100
 DEFAULT_STEPS = 3000  # of the schedule of a run that only time limits
@@ -90,13 +90,7 @@ class GptRecipe(Recipe):
 
     def optimizer(self) -> Optimizer:
         """AdamW, warmed up, with a cosine down to nothing at the last planned step."""
-        return AdamW(
-            FlatParameters(self.module),
-            self.warm_cosine(WARMUP_STEPS, DEFAULT_STEPS),
-            BETAS,
-            weight_decay=self.config.weight_decay,
-            groups=[NO_DECAY_OF_VECTORS],
-        )
+        return self.warm_adamw(WARMUP_STEPS, DEFAULT_STEPS, BETAS)
 
     def evaluate(self) -> dict[str, float]:
         """Mean negative log probability (nats) of a character held out, and exp of it: the perplexity.

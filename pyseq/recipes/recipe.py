@@ -152,6 +152,16 @@ class Recipe:
         warmup = max(1, min(warmup, steps // 2))
         return Warmup(Cosine(self.config.learning_rate, max(1, steps - warmup)), warmup)
 
+    def warm_adamw(self, warmup: int, default_steps: int, betas: tuple[float, float] = (0.9, 0.999)) -> Optimizer:
+        """AdamW on the schedule of `warm_cosine`, no decay of biases and norms."""
+        return AdamW(
+            FlatParameters(self.module),
+            self.warm_cosine(warmup, default_steps),
+            betas,
+            weight_decay=self.config.weight_decay,
+            groups=[NO_DECAY_OF_VECTORS],
+        )
+
     def planned_steps(self) -> int | None:
         """Updates that the configuration allows, for schedules; None where only time limits them."""
         limits = [] if self.config.max_steps is None else [self.config.max_steps]

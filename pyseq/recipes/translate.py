@@ -10,7 +10,7 @@ from pyseq.models import Transformer, TransformerOptions
 from pyseq.recipes.recipe import option
 from pyseq.recipes.translation import Translation, TranslationConfig
 from pyseq.tensor import Parameter
-from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, FlatParameters, Optimizer
+from pyseq.train import Optimizer
 
 WARMUP_STEPS = 300
 DEFAULT_STEPS = 5000  # of the schedule of a run that only time limits
@@ -81,13 +81,7 @@ class Translate(Translation):
 
     def optimizer(self) -> Optimizer:
         """AdamW, warmed up, with a cosine down to nothing at the last planned step."""
-        return AdamW(
-            FlatParameters(self.module),
-            self.warm_cosine(WARMUP_STEPS, DEFAULT_STEPS),
-            BETAS,
-            weight_decay=self.config.weight_decay,
-            groups=[NO_DECAY_OF_VECTORS],
-        )
+        return self.warm_adamw(WARMUP_STEPS, DEFAULT_STEPS, BETAS)
 
 
 RECIPE = Translate

@@ -20,11 +20,13 @@ from pyseq.tasks import SpeechRecognizer
 from pyseq.tasks.joint_search import Speller
 from pyseq.tensor import Tensor
 from pyseq.text import Vocabulary
+from pyseq.train import AdamW, FlatParameters, Optimizer
 
 FILE = "train.npz"
 SPEAKERS_HELD_OUT = 8
 NGRAM_ORDER, NGRAM_BEAM = 3, 50
 ALPHA, BETA = 0.3, 2.0  # of the n-gram model: spelled words follow from one another only a little
+WARMUP_STEPS, DEFAULT_STEPS = 200, 3000  # the latter of the schedule of a run that only time limits
 MEL_FILTERS, LOWEST, HIGHEST = 40, 130.0, 6800.0  # that the cepstra were computed from
 WARPS = 25  # that a voice is drawn from
 ABOUT = "CMU AN4's 13 cepstra at 100 frames a second, each with mean 0 and variance 1 over the utterance"
@@ -34,18 +36,18 @@ ABOUT = "CMU AN4's 13 cepstra at 100 frames a second, each with mean 0 and varia
 class SpeechConfig(TranscriptionConfig):
     """Options of the recipe `speech`."""
 
-    epochs: int | None = option(16, "Passes over the data at most.")
-    batch_size: int = option(8, "Utterances in a batch.")
-    learning_rate: float = option(2e-3, "Learning rate at the top of the schedule.")
-    average_decay: float = option(0.99, "Exponential average of the weights; 0: none.")
+    epochs: int | None = option(15, "Passes over the data at most.")
+    batch_size: int = option(4, "Utterances in a batch.")
+    learning_rate: float = option(3e-3, "Learning rate at the top of the schedule.")
+    average_decay: float = option(0.995, "Exponential average of the weights; 0: none.")
     channels: int = option(192, "Channels of the convolution.")
     hidden_size: int = option(192, "Units of each direction.")
-    dropout: float = option(0.3, "Share of values left out while training.")
-    time_width: int = option(12, "Frames of the widest stripe that is left out.")
-    frequency_masks: int = option(1, "Stripes of features left out of each example.")
+    dropout: float = option(0.25, "Share of values left out while training.")
+    time_masks: int = option(1, "Stripes of frames left out of each example.")
+    frequency_masks: int = option(0, "Stripes of features left out of each example.")
     frequency_width: int = option(2, "Features of the widest of them.")
-    speed: float = option(0.1, "Examples are up to this share faster or slower.")
-    warp: float = option(0.1, "Their voices are up to this share higher or lower.")
+    speed: float = option(0.08, "Examples are up to this share faster or slower.")
+    warp: float = option(0.08, "Their voices are up to this share higher or lower.")
     model: str = option("ctc", "ctc, or attention: listen, attend and spell, with CTC beside it.")
     pyramid: int = option(1, "Of attention: layers of the encoder on half as many frames as the one below.")
     decoder_size: int = option(192, "Of attention: units of the decoder.")
@@ -123,6 +125,11 @@ class Speech(TranscriptionRecipe):
         """Initial values with which the model hears something from the beginning."""
         super().initialize()
         nn.initialization.keep_signals(self.module, self.config.seed)
+
+    def optimizer(self) -> Optimizer:
+        """AdamW, warmed up, with a cosine down to nothing at the last planned step."""
+        schedule = self.warm_cosine(WARMUP_STEPS, DEFAULT_STEPS)
+        return AdamW(FlatParameters(self.module), schedule, weight_decay=self.config.weight_decay)
 
     def losses(self, features: Tensor, frames: Tensor, texts: Sequence[Sequence[int]]) -> Tensor:
         """Losses of texts for features [batch, frames, width], frames [batch]; to be added up."""

@@ -36,6 +36,7 @@ CLIP = 5 * RATE  # samples of an example
 TEST_SECONDS = 10  # of a clip
 TEST_SHARE = 0.15  # of the trigger word among their words
 VALIDATION_NUMBERS = range(10, 13)  # of every digit and speaker: what threshold and debouncing are chosen by
+QUIET = 0.02  # of the largest power in a recording: what is softer is no part of the word
 FRAMES, PAUSE = (1, 2, 3, 4, 6), 1.0  # steps in a row above the threshold, seconds until the next event
 ALARMS_PER_MINUTE = 0.1  # allowed by the threshold of the exported model
 THRESHOLDS = np.concatenate([np.linspace(0.02, 0.98, 49), 1 - np.geomspace(0.015, 1e-5, 24)]).tolist()
@@ -272,9 +273,9 @@ def drawn_clip(
         if place + len(piece) > size:
             break
         samples[place : place + len(piece)] += piece * np.float32(10 ** chance.uniform(-0.15, 0.15))
-        place += len(piece)
         if is_trigger:
-            ends.append(place)
+            ends.append(place + spoken(piece))
+        place += len(piece)
         place += int(chance.uniform(0.1, 1.0) * RATE)
     if noise is None:
         piece = colored_noise(size, chance)
@@ -283,6 +284,13 @@ def drawn_clip(
         piece = noise[begin : begin + size]
     level = 0.1 * 10 ** (-chance.uniform(*snr) / 20)  # words have a root mean square of 0.1
     return Clip(samples + piece * np.float32(level / np.sqrt(np.square(piece).mean())), ends)
+
+
+def spoken(samples: Array) -> int:
+    """Where the word in a recording ends: silence may follow in which it has been heard already."""
+    size = RATE // 50
+    powers = np.convolve(np.square(samples, dtype=np.float64), np.ones(size), "same")
+    return int(np.flatnonzero(powers > QUIET * powers.max())[-1]) + 1
 
 
 def ends_of(clips: list[Clip]) -> list[list[float]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyseq import _core
-from pyseq.viz.plotting import new_axes, plain, save
+from pyseq.viz.plotting import new_axes, save, set_title
 
 if TYPE_CHECKING:
     from pyseq.metrics import RocPoint
@@ -50,9 +50,11 @@ def roc_curve(
         axes.plot([chosen.alarms_per_minute], [chosen.detected], "o", color="#c0392b", label=label)
     axes.set_xscale("symlog", linthresh=LINEAR_UP_TO)
     axes.set_xlim(left=-LINEAR_UP_TO / 20)
-    axes.set_ylim(min(0.5, *(detected for _, detected in ordered)) if len(ordered) > 1 else 0, 1.01)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_ylim(0.5 if ordered[-1][1] > 0.75 else 0, 1.01)  # what is good lies high up
     axes.grid(alpha=0.3)
     if chosen is not None or allowed is not None:
         axes.legend(loc="lower right", frameon=False)
-    axes.set_title(plain(title), fontsize=11)
+    if title:
+        set_title(axes.figure, title)
     return save(axes, to)

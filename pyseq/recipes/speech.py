@@ -36,7 +36,7 @@ ABOUT = "CMU AN4's 13 cepstra at 100 frames a second, each with mean 0 and varia
 class SpeechConfig(TranscriptionConfig):
     """Options of the recipe `speech`."""
 
-    epochs: int | None = option(15, "Passes over the data at most.")
+    epochs: int | None = option(16, "Passes over the data at most.")
     batch_size: int = option(4, "Utterances in a batch.")
     learning_rate: float = option(3e-3, "Learning rate at the top of the schedule.")
     average_decay: float = option(0.995, "Exponential average of the weights; 0: none.")

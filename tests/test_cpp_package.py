@@ -1,7 +1,9 @@
-"""The C++ package as its user meets it: CMake finds it, it prints the hypotheses and scores of Python, bit for bit."""
+"""The C and C++ package as its user meets it: CMake finds it, it gives what Python gives, bit for bit."""
 
 from __future__ import annotations
 
+import ctypes
+import itertools
 import os
 import shutil
 import subprocess
@@ -19,14 +21,16 @@ import tiny_captions
 from model_folders import write_folder
 
 import pyseq
-from pyseq import ctc, models
+from pyseq import ctc, models, nn
 from pyseq.cli.run import tagged
 from pyseq.recipes.g2p import G2p, G2pConfig
 from pyseq.recipes.translate_rnn import TranslateRnn, TranslateRnnConfig
+from pyseq.state import State
 from pyseq.text import Vocabulary
 
 PROJECT = Path(__file__).resolve().parent / "cmake_project"
 TINY_WORDS = ["abc", "hgfedcba", "", "deadbeef"]
+DATES = Path(pyseq.__file__).parent / "assets" / "dates.safetensors"
 REAL_WORDS = ["لقمان", "مريم", "إبراهيم", "غورباتشوف", "بيتهوفن", "مراكش"]
 
 
@@ -56,7 +60,7 @@ def examples(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     build = folder / "build"
     arguments = [f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Release"]
     subprocess.run(["cmake", "-S", PROJECT, "-B", build, *arguments], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", build], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", build, "--parallel", "2"], check=True, stdout=subprocess.DEVNULL)
     return build
 
 
@@ -261,3 +265,120 @@ def test_failures_give_one_sentence(transliterate: Path, arguments: list[str], s
     assert finished.returncode == 1
     assert sentence in finished.stderr
     assert finished.stderr.count("\n") == 1
+
+
+class Frames(nn.Module):
+    """Frames [batch, time, 3] to classes, the state of a GRU in between."""
+
+    def __init__(self) -> None:
+        self.gru = nn.GRU(3, 8)
+        self.head = nn.Linear(8, 4)
+
+    def initial_state(self, rows: Any) -> State:
+        state = State(rows)
+        state.add_carry("h", (8,))
+        return state
+
+    def step(self, x: Any, state: State) -> dict[str, Any]:
+        y, (state.carry["h"],) = self.gru(x, None, [state.carry["h"]])
+        return {"logits": self.head(y)}
+
+
+@pytest.fixture(scope="module")
+def frames_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("frames") / "frames.safetensors"
+    model = Frames().initialize(1)
+    pyseq.export(model, file, {"step": {"x": pyseq.Input(np.ones((2, 4, 3), np.float32))}})
+    return file
+
+
+def test_transcribe_writes_what_the_whole_stream_says(examples: Path, frames_file: Path, tmp_path: Path) -> None:
+    x = 4 * np.random.default_rng(1).standard_normal((1, 45, 3)).astype(np.float32)
+    program = pyseq.Program.load(frames_file)
+    logits = program.run("step", state=program.new_state(1), x=x)["logits"]
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    text = "".join("_a b"[token] for token in ctc.greedy(log_probs)[0].tokens)
+    assert len(text) > 8
+    (tmp_path / "tokens.txt").write_text("_\na\n<space>\nb\n")
+    command = [examples / "transcribe", frames_file, tmp_path / "tokens.txt"]
+    assert subprocess.check_output(command, input=x.tobytes()).decode() == text + "\n"
+
+
+def test_beam_search_hears_its_own_scorer(examples: Path, tmp_path: Path) -> None:
+    (tmp_path / "outputs.txt").write_text("1969-07-20\n" * 50)
+    command = [examples / "beam_search", DATES, tmp_path / "outputs.txt"]
+    texts = ["20 July 1969", "3 May 2005"]
+    translator = pyseq.load("dates")
+    printed = [line.split("\t") for line in output_of(*command, 0, text="\n".join(texts))]
+    for text, found in zip(texts, (printed[:4], printed[4:]), strict=True):
+        [expected] = translator.translate_batch([text], beam_size=4, n_best=4)
+        assert [one[0] for one in found] == [one.text for one in expected]
+        np.testing.assert_allclose(
+            [float(one[1]) for one in found], [one.score for one in expected], rtol=1e-5, atol=1e-5
+        )
+    [text, score] = output_of(*command, 9, text=texts[1])[0].split("\t")
+    assert text != translator.translate(texts[1]).text
+    vocabulary = translator.program.vocabulary("iso")
+    pairs = np.ones((13, 13))
+    for before, after in itertools.pairwise([0, *vocabulary.encode("1969-07-20"), 1]):
+        pairs[before, after] += 50
+    log_probs = np.log(pairs / pairs.sum(-1, keepdims=True))
+    ids = [0, *vocabulary.encode(text), 1]
+    expected = translator.score(texts[1], text).score + 9 * log_probs[ids[:-1], ids[1:]].sum()
+    assert float(score) == pytest.approx(expected, rel=1e-5)
+
+
+def test_c_examples_answer_as_python(examples: Path, tmp_path: Path) -> None:
+    texts = ["20 July 1969", "le 3 mai 2005"]
+    translator = pyseq.load("dates")
+    expected = [translator.translate(text, beam_size=4).text for text in texts]
+    assert output_of(examples / "translate", DATES, text="\n".join(texts)) == expected
+    classifier = test_classifier.write()
+    classifier.save(tmp_path / "model.safetensors")
+    found = [classifier.classify(text) for text in test_classifier.TEXTS]
+    printed = output_of(examples / "classify", tmp_path / "model.safetensors", text="\n".join(test_classifier.TEXTS))
+    assert printed == [f"{one.label}\t{one.probability:.6f}" for one in found]
+
+
+@pytest.mark.parametrize("kind", ["pyseq", "shared"])
+def test_c_program_with_right_and_wrong_calls(examples: Path, kind: str, frames_file: Path, tmp_path: Path) -> None:
+    generator = test_generator.write(test_generator.make_model(test_generator.CHARACTERS), test_generator.CHARACTERS)
+    generator.save(tmp_path / "generator.safetensors")
+    classifier = test_classifier.write()
+    classifier.save(tmp_path / "classifier.safetensors")
+    models = (DATES, frames_file, tmp_path / "generator.safetensors", tmp_path / "classifier.safetensors")
+    printed = output_of(examples / f"c_api_{kind}", *models, tmp_path, text="")
+
+    [best] = pyseq.load("dates").translate_batch(["20 July 1969"], beam_size=4, n_best=3)
+    x = (0.25 * (np.arange(18, dtype=np.float32) % 7) - 0.5).reshape(1, 6, 3)
+    program = pyseq.Program.load(frames_file)
+    total = program.run("step", state=program.new_state(1), x=x)["logits"].astype(np.float64)
+    tokens = list(generator.stream("abc", seed=7))
+    labels = classifier.classify("fedcba")
+    assert printed[0] == pyseq.__version__
+    assert [line.split("\t")[0] for line in printed[1:4]] == [one.text for one in best]
+    assert [float(line.split("\t")[1]) for line in printed[1:4]] == [one.score for one in best]
+    assert float(printed[4]) == pytest.approx(total.sum(), rel=1e-9)
+    text, log_prob = printed[5].split("\t")
+    assert text == "".join(tokens)
+    expected = sum(generator.score("abc" + text).token_log_probs[2:])  # those of "b" and "c" come first
+    assert float(log_prob) == pytest.approx(expected, rel=1e-6)
+    assert printed[6].startswith(f"{labels.label}\t")
+
+
+def test_ctypes_calls_the_shared_library(examples: Path) -> None:
+    linked = subprocess.check_output(["ldd", examples / "c_api_shared"], text=True)
+    [path] = [line.split(" => ")[1].split(" (")[0] for line in linked.splitlines() if "libpyseq" in line]
+    library = ctypes.CDLL(path)
+    library.pyseq_last_error.restype = library.pyseq_texts_text.restype = ctypes.c_char_p
+    library.pyseq_texts_text.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+    translator, texts = ctypes.c_void_p(), ctypes.c_void_p()
+    assert library.pyseq_translator_load(str(DATES).encode(), ctypes.byref(translator)) == 0
+    assert library.pyseq_translate(translator, b"20 July 1969", None, ctypes.byref(texts)) == 0
+    assert library.pyseq_texts_text(texts, 0) == b"1969-07-20"
+    assert library.pyseq_translate(translator, None, None, ctypes.byref(texts)) == 5
+    assert library.pyseq_last_error() == b"pyseq_translate: text is NULL"
+    library.pyseq_translator_free(translator)
+    if shutil.which("nm"):
+        names = subprocess.check_output(["nm", "-D", "--defined-only", path], text=True)
+        assert all(line.split()[-1].startswith("pyseq_") for line in names.splitlines())

@@ -34,6 +34,7 @@ def test_the_version_is_that_of_the_project_file() -> None:
     [
         "pyseq/py.typed",
         "pyseq/_core.pyi",
+        "pyseq/cpp/include/pyseq.h",
         "pyseq/cpp/include/pyseq/program.h",
         "pyseq/cpp/include/pyseq/translator.h",
         "pyseq/cpp/include/pyseq/version.h",

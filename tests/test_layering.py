@@ -21,6 +21,7 @@ CPP_LAYERS: dict[str, set[str]] = {
     "io": {"include", "base", "text", "ops"},
     "graph": {"include", "base", "text", "ops", "io"},
     "decode": {"include", "base", "kernels", "text", "ops", "io", "graph"},
+    "capi": {"include"},
     "bind": {"include", "base", "text", "embeddings", "ops", "io", "graph", "decode"},
     "examples": {"include"},
 }

@@ -2,7 +2,7 @@
 # of a layer link that layer and those below it, and nothing above.
 configure_file(csrc/include/pyseq/version.h.in "${CMAKE_CURRENT_BINARY_DIR}/include/pyseq/version.h" @ONLY)
 
-set(PYSEQ_LAYERS base kernels text embeddings ops io graph decode)
+set(PYSEQ_LAYERS base kernels text embeddings ops io graph decode capi)
 set(PYSEQ_OBJECTS ${PYSEQ_TIER_OBJECTS})
 
 add_library(pyseq_options INTERFACE)
@@ -39,6 +39,7 @@ endforeach()
 # Reading files is dominated by the system, not by the optimiser; JSON takes longest to compile.
 target_precompile_headers(pyseq_io PRIVATE <nlohmann/json.hpp>)
 target_compile_options(pyseq_io PRIVATE -O1)
+target_compile_options(pyseq_capi PRIVATE -O1) # passes calls on
 
 if(OpenMP_CXX_FOUND)
   set_source_files_properties(csrc/base/threads_openmp.cpp PROPERTIES COMPILE_OPTIONS "${OpenMP_CXX_FLAGS}"
@@ -54,4 +55,23 @@ target_compile_features(pyseq PUBLIC cxx_std_20)
 target_link_libraries(pyseq PUBLIC Threads::Threads ${CMAKE_DL_LIBS})
 if(OpenMP_CXX_FOUND)
   target_link_libraries(pyseq PUBLIC OpenMP::OpenMP_CXX)
+endif()
+
+# The C API alone (pyseq.h) as a shared library. The wheel has no room for a second copy of the kernels: there its CMake
+# package links it from the static library for those who ask (pyseqConfig.cmake.in).
+if(NOT SKBUILD AND NOT WIN32)
+  add_library(pyseq_shared SHARED ${PYSEQ_OBJECTS})
+  add_library(pyseq::shared ALIAS pyseq_shared)
+  set_target_properties(pyseq_shared PROPERTIES OUTPUT_NAME pyseq EXPORT_NAME shared VERSION ${PYSEQ_VERSION}
+                                                SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  target_include_directories(pyseq_shared PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/csrc/include>)
+  target_link_libraries(pyseq_shared PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
+  if(OpenMP_CXX_FOUND)
+    target_link_libraries(pyseq_shared PRIVATE OpenMP::OpenMP_CXX)
+  endif()
+  if(NOT APPLE)
+    set(PYSEQ_SYMBOLS "${CMAKE_CURRENT_SOURCE_DIR}/csrc/capi/symbols.map")
+    target_link_options(pyseq_shared PRIVATE "LINKER:--version-script=${PYSEQ_SYMBOLS}")
+    set_target_properties(pyseq_shared PROPERTIES LINK_DEPENDS "${PYSEQ_SYMBOLS}")
+  endif()
 endif()

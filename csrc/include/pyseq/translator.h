@@ -51,6 +51,8 @@ class Translator {
   TraceNames trace_names(std::string title) const;
 
   const Program& program() const { return *program_; }
+  std::shared_ptr<const Program> shared_program() const { return program_; }
+  const Marks& marks() const { return marks_; }
   const Vocabulary& source_vocabulary() const { return *source_; }
   const Vocabulary& target_vocabulary() const { return *target_; }
   std::int64_t default_max_length() const { return max_length_; }

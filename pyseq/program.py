@@ -105,8 +105,10 @@ class Program:
                 os.fsync(stream.fileno())
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, target)
-        except BaseException:
+        except BaseException as error:
             os.unlink(temporary)
+            if isinstance(error, OSError):  # a full disk and such: which file could not be written
+                raise OSError(error.errno, error.strerror, str(target)) from error
             raise
 
     def run(

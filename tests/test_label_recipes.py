@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ import pytest
 
 import pyseq
 from pyseq.data import read_conll, read_tagged
+from pyseq.embeddings import WordVectors
+from pyseq.models.gene_tagger import OpenFrames
 from pyseq.recipes import evaluate, train
-from pyseq.recipes.dna import Dna, DnaConfig, blocks, framed_labels, other_strand
+from pyseq.recipes.dna import Dna, DnaConfig, blocks
+from pyseq.recipes.gene_states import NUMBERS, OTHER_STRAND, STATE_LABELS, STATES, annotated, other_strand
+from pyseq.recipes.gene_variants import CODE, GeneVariants, codon_places
 from pyseq.recipes.names import Names, NamesConfig
 from pyseq.recipes.ner import Ner, NerConfig
 from pyseq.recipes.pos import Pos, PosConfig
@@ -21,6 +26,7 @@ from pyseq.recipes.sentiment import Sentiment, SentimentConfig
 from pyseq.recipes.transfer import compare_vectors
 from pyseq.recipes.word_table import WordTable
 from pyseq.tasks import Classifier, Tagger
+from pyseq.tensor import Tensor
 
 SMALL: dict[str, Any] = {"epochs": None, "batch_size": 16, "hidden_size": 16, "average_decay": 0.9}
 NAMES, PLACES, OTHERS = ("Anna", "Bo", "Cem", "Dora"), ("Rome", "Oslo", "Lima"), ("sees", "walks", "to", "and", "now")
@@ -73,31 +79,83 @@ def test_genes(tmp_path: Path) -> None:
     numbers = random.integers(0, 4, 13000)
     letters = "".join(("acgt", "gggt")[kind][number] for number, kind in zip(numbers, kinds, strict=True))
     np.savez(tmp_path / "chloroplast_train.npz", sequence=letters, label=kinds)
-    config = DnaConfig(max_steps=25, word_size=4, window=9, window_size=8, stretch=100, learning_rate=0.02, **SMALL)
+    config = DnaConfig(
+        max_steps=40, epochs=None, batch_size=16, average_decay=0.9, channels=16, frame_layers=1, mixing_layers=2,
+        stretch=100, stride=100, learning_rate=0.02, synonyms=0.0, other_codons=0.0, other_letters=0.0,
+    )  # fmt: skip
     result = train(Dna(config), tmp_path / "run", tmp_path, quiet=True)
     assert result.metrics["accuracy"] > 0.8
-    spans = pyseq.load(tmp_path / "run" / "model.safetensors").spans("ACACTATCAATC" * 5 + "GGTGGGGTTGGG" * 5)
+    model = tmp_path / "run" / "model.safetensors"
+    assert evaluate(Dna, model, tmp_path)["accuracy"] == pytest.approx(result.best, abs=1e-3)
+    spans = pyseq.load(model).spans("ACACTATCAATC" * 5 + "GGTGGGGTTGGG" * 5)
     assert spans[-1].label == "CDS+"
     assert spans[-1].end == 120
 
 
-def test_reading_frames_strands_and_blocks() -> None:
-    letters, labels = other_strand("aacg", ["O", "CDS+0", "CDS-2", "tRNA-"])
-    assert (letters, labels) == ("cgtt", ["tRNA+", "CDS+2", "CDS-0", "O"])
-    # c atg aaa taa g, and the same on the other strand; the first letter of the second gene is cut off
-    gene = "atgaaataa"
-    text = f"c{gene}gg" + other_strand(gene[1:], ["O"] * 8)[0] + "c"
-    numbers = np.array([0] + [1] * 9 + [0, 0] + [2] * 8 + [0], np.uint8)
-    framed = framed_labels(text, numbers)
-    assert [label[-1] for label in framed[1:10]] == list("012012012")
-    assert framed[12:20] == [f"CDS-{n}" for n in "21021021"]
+def test_states_of_genes_and_blocks() -> None:
+    # c atg aaa taa g, and the same on the other strand; then one that an intron cuts after aa
+    gene, runs = "atgaaataa", ((0, 1), (1, 9), (0, 2), (2, 9), (0, 1), (1, 5), (0, 4), (1, 4))
+    numbers = np.repeat([label for label, _ in runs], [length for _, length in runs]).astype(np.uint8)
+    text = f"c{gene}gg{other_strand(gene)}c" + "atgaagtatataa"
+    states = annotated(text, numbers)
+    np.testing.assert_array_equal(STATE_LABELS[states], numbers)
+    forward = [f"CDS+{part}{place}" for part in ("start", "", "stop") for place in range(3)]
+    assert [STATES[state] for state in states[1:10]] == forward
+    np.testing.assert_array_equal(OTHER_STRAND[states[12:21][::-1]], states[1:10])
+    spliced = [*forward[:5], *["CDS+intron2"] * 4, *forward[5:]]
+    assert [STATES[state] for state in states[22:]] == spliced
     parts = list(blocks(36_000))
     assert [end - begin for begin, end, held_out in parts if held_out] == [5000, 1000]
     assert [part[0] for part in parts[1:]] == [part[1] for part in parts[:-1]]
     assert (parts[0][0], parts[-1][1]) == (0, 36_000)
+    assert next(blocks(36_000, 0)) == (0, 5000, True)
 
 
-@pytest.mark.parametrize("reader", ["average", "rnn"])
+def test_the_parts_of_a_trna_follow_each_other() -> None:
+    numbers = np.array([0] * 5 + [4] * 75 + [0] * 5, np.uint8)
+    states = annotated("a" * 85, numbers)
+    assert [STATES[state] for state in states[5:80:15]] == [f"tRNA-{part}" for part in (4, 3, 2, 1, 0)]
+
+
+def test_variants_of_genes_keep_proteins() -> None:
+    random = np.random.default_rng(0)
+    gene = "atg" + "".join(random.choice([codon for codon in CODE if CODE[codon] != "*"], 300)) + "taa"
+    text = f"{gene}cccc{other_strand(gene)}"
+    numbers = np.array([1] * len(gene) + [0] * 4 + [2] * len(gene), np.uint8)
+    states, letters = annotated(text, numbers), np.array(["acgt".index(letter) for letter in text])
+    places = codon_places(states)
+    assert len(places) == 600
+    varied = GeneVariants([(letters, states)], synonyms=0.9, codons=0.0, letters=0.0).draw(letters, states, random)
+    new = "".join("acgt"[letter] for letter in varied)
+
+    def protein(strand: str) -> str:
+        return "".join(CODE[strand[place : place + 3]] for place in range(0, len(strand), 3))
+
+    assert protein(new[: len(gene)]) == protein(gene) == protein(other_strand(new[-len(gene) :]))
+    assert 0.2 < (varied[places] != letters[places]).any(1).mean() < 0.9
+    assert (varied[states == NUMBERS["O"]] == letters[states == NUMBERS["O"]]).all()
+    wild = GeneVariants([(letters, states)], synonyms=0.0, codons=1.0, letters=1.0).draw(letters, states, random)
+    assert "*" not in protein("".join("acgt"[letter] for letter in wild[: len(gene) - 3]))
+
+
+def test_open_frames_count_codons_up_to_a_stop() -> None:
+    random, table = np.random.default_rng(0), ["<unk>", *"acgt"]
+    tokens, lengths = random.integers(1, 5, (2, 50)), [50, 30]
+    found = OpenFrames(table, scales=3)(Tensor(tokens), Tensor(np.array(lengths))).numpy()
+    assert found.shape == (2, 50, 16)
+    for row, length in enumerate(lengths):
+        text = "".join(table[token] for token in tokens[row, :length])
+        for strand, stops in enumerate(OpenFrames.STOPS):
+            stop = [0 < place < length - 1 and text[place - 1 : place + 2] in stops for place in range(length)]
+            for scale in range(4):
+                reach = 3 * 2**scale
+                before = [any(stop[place] for place in range(at, max(-1, at - reach), -3)) for at in range(length)]
+                after = [any(stop[place] for place in range(at, min(length, at + reach), 3)) for at in range(length)]
+                np.testing.assert_array_equal(found[row, :length, 4 * scale + strand], before)
+                np.testing.assert_array_equal(found[row, :length, 4 * scale + 2 + strand], after)
+
+
+@pytest.mark.parametrize("reader", ["average", "cnn", "rnn+words"])
 def test_sentiment_of_words(tmp_path: Path, reader: str) -> None:
     random, lines = np.random.default_rng(1), ["label\tsentence"]
     for number in range(300):
@@ -169,6 +227,23 @@ def test_vectors_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert outcomes[0].known == 0 < outcomes[2].known < 1
     with pytest.raises(pyseq.ArgumentError, match="compare_vectors: Names has no word vectors"):
         compare_vectors(Names, NamesConfig(), "vectors.txt")
+
+
+@pytest.mark.parametrize("name", ["vectors.txt", "vectors.bin", "vectors.glove", "vectors.vec", "vectors.safetensors"])
+def test_recipes_begin_with_vectors_of_any_format(tmp_path: Path, name: str) -> None:
+    words = ["anna", "rome", "sees", "elsewhere"]
+    rows = np.arange(16, dtype=np.float32).reshape(4, 4)
+    WordVectors(words, rows).save(tmp_path / name)
+    config = NerConfig(vectors=str(tmp_path / name), word_size=4, filters=0, **SMALL)
+    recipe = Ner(config)
+    recipe.prepare(write_sentences(tmp_path, 40))
+    recipe.initialize()
+    table = recipe.module.words.words.weight.data
+    for word, row in zip(words[:3], rows, strict=False):
+        np.testing.assert_array_equal(table[recipe.table.words.id(word)], row)
+    assert recipe.table.words.find("elsewhere") is None
+    with pytest.raises(pyseq.ShapeError, match="word vectors have 4 values, expected 5"):
+        Ner(replace(config, word_size=5)).prepare(tmp_path)
 
 
 def test_frozen_vectors_stay_as_they_were(tmp_path: Path) -> None:

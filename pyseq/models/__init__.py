@@ -15,6 +15,7 @@ from pyseq.models.bert import (
 from pyseq.models.captioning import CaptionOptions, ShowAndTell, ShowAttendTell, doubly_stochastic_penalty
 from pyseq.models.conditional import ConditionalLanguageModel
 from pyseq.models.encoder_decoder import EncoderDecoder
+from pyseq.models.gene_tagger import GeneTagger, GeneTaggerOptions
 from pyseq.models.gpt import Gpt, GptOptions
 from pyseq.models.image_encoder import ImageEncoder
 from pyseq.models.language_model import LanguageModelOptions, RecurrentLanguageModel
@@ -45,6 +46,8 @@ __all__ = [
     "CaptionOptions",
     "ConditionalLanguageModel",
     "EncoderDecoder",
+    "GeneTagger",
+    "GeneTaggerOptions",
     "Gpt",
     "GptOptions",
     "ImageEncoder",

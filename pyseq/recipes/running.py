@@ -23,6 +23,7 @@ from pyseq.train.trainer import BEST, LAST
 _NOT_RECIPES = {
     "recipe",
     "configuration",
+    "gene_states",
     "running",
     "labelling",
     "sequence_labels",

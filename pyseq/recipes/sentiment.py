@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import pyseq
-from pyseq import data, ops
+from pyseq import data
 from pyseq.models import TextClassifier, TextClassifierOptions
 from pyseq.program import Program
 from pyseq.recipes.labelling import read_sentences
@@ -18,11 +19,13 @@ from pyseq.recipes.recipe import Recipe, RecipeConfig, option
 from pyseq.recipes.word_table import GivenVectors, WordTable
 from pyseq.tasks import Classifier
 from pyseq.tensor import Tensor
-from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, FlatParameters, Optimizer
+from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, FlatParameters, Group, Optimizer
 
+Scores = NDArray[np.float32]
 HELD_OUT_SHARE = 0.1
 NAMES = {"0": "negative", "1": "positive"}
 WARMUP_STEPS = 50
+SCORES_RATE = 3e-4  # of the scores of words: those of naive Bayes are good
 DEFAULT_STEPS = 1000  # of the schedule of a run that only time limits
 
 
@@ -35,13 +38,16 @@ class SentimentConfig(RecipeConfig):
     learning_rate: float = option(2e-3, "Learning rate at the top of the schedule.")
     weight_decay: float = option(0.01, "Weight decay of matrices.")
     average_decay: float = option(0.99, "Exponential average of the weights; 0: none.")
-    reader: str = option("rnn", "What reads the words: average (of their vectors) or rnn (many to one).")
+    reader: str = option(
+        "rnn+words", "What reads words: average, rnn, cnn, words (a score for each), or some joined by +."
+    )
     cell: str = option("lstm", "Of the network: rnn, gru or lstm.")
     word_size: int = option(100, "Size of a word's vector.")
     hidden_size: int = option(64, "Units of each direction of the network.")
     dropout: float = option(0.5, "Share of values left out while training.")
     word_dropout: float = option(0.2, "Share of words left out while training.")
     label_smoothing: float = option(0.1, "Share of every label that is spread over the others.")
+    counted: float = option(0.5, "Share of what naive Bayes says that the scores of words begin with.")
     min_count: int = option(2, "Words with fewer occurrences are unknown.")
     share: float = option(1.0, "Share of the sentences to learn from that is used.")
     vectors: str = option("", "A file of word vectors to begin with; empty: at random.")
@@ -103,7 +109,16 @@ class Sentiment(Recipe):
             config.dropout,
             config.word_dropout,
         )
-        self.module = TextClassifier(options, self.table.vectors(config.word_size), config.frozen)
+        scores = (
+            naive_bayes_scores(
+                [self.table.words.encode(" ".join(words)) for words, _ in training],
+                [self._numbers[label] for _, label in training],
+                len(self.table.words),
+                len(self.labels),
+            )
+            * config.counted
+        )
+        self.module = TextClassifier(options, self.table.vectors(config.word_size), config.frozen, scores)
 
     def _collate(self, rows: Sequence[tuple[list[str], str]]) -> tuple[Any, Any, Any]:
         tokens, lengths = self.table.words.encode_batch(" ".join(words) for words, _ in rows)
@@ -112,14 +127,14 @@ class Sentiment(Recipe):
     def loss(self, batch: Any) -> tuple[Any, float]:
         """Cross-entropy of the labels, and the number of sentences."""
         tokens, lengths, labels = batch
-        logits = self.module.classify(Tensor(tokens), Tensor(lengths))["logits"]
-        losses = ops.cross_entropy(logits, Tensor(labels), label_smoothing=self.config.label_smoothing)
+        losses = self.module.losses(Tensor(tokens), Tensor(lengths), Tensor(labels), self.config.label_smoothing)
         return losses, len(labels)
 
     def optimizer(self) -> Optimizer:
-        """AdamW, warmed up, with a cosine down to nothing at the last planned step."""
+        """AdamW, warmed up, with a cosine down to nothing at the last planned step; counted scores change little."""
         schedule = self.warm_cosine(WARMUP_STEPS, DEFAULT_STEPS)
-        decay, groups = self.config.weight_decay, [NO_DECAY_OF_VECTORS]
+        scores = Group("*.scores", learning_rate=SCORES_RATE, weight_decay=0.0)
+        decay, groups = self.config.weight_decay, [scores, NO_DECAY_OF_VECTORS]
         return AdamW(FlatParameters(self.module), schedule, weight_decay=decay, groups=groups)
 
     def evaluate(self) -> dict[str, float]:
@@ -148,6 +163,16 @@ class Sentiment(Recipe):
             task={"kind": "classifier", "vocabulary": "words", "labels": self.labels, **self.origin()},
             vocabularies={"words": self.table.words},
         )
+
+
+def naive_bayes_scores(sentences: Sequence[Sequence[int]], labels: Sequence[int], words: int, count: int) -> Scores:
+    """Log P(word | label) − its mean over labels [words, labels]: sentences that have the word, one added to each."""
+    having = np.ones((words, count))
+    for ids, label in zip(sentences, labels, strict=True):
+        having[sorted(set(ids)), label] += 1
+    logarithms = np.log(having / having.sum(0))
+    scores: Scores = (logarithms - logarithms.mean(1, keepdims=True)).astype(np.float32)
+    return scores
 
 
 RECIPE = Sentiment

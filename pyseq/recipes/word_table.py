@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pyseq import _core
 from pyseq.text import Vocabulary
 from pyseq.text.vocabulary import UNKNOWN
 
@@ -106,7 +107,10 @@ class WordTable:
         table = np.full((len(self.words), size), np.nan, np.float32)
         for id, word in enumerate(self.words.tokens):
             if word in self._vectors:
-                table[id] = self._vectors[word]
+                vector = np.asarray(self._vectors[word])
+                if vector.shape != (size,):
+                    raise _core.ShapeError(f"word vectors have {vector.size} values, expected {size} (word_size)")
+                table[id] = vector
         return table
 
     def known_share(self) -> float:

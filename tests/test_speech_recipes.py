@@ -191,7 +191,7 @@ def test_detections_and_false_alarms_are_counted() -> None:
     assert detections([p], ends, 0.5, rule) == RocPoint(0.5, 0.5, pytest.approx(6.0))
     assert detections([p], ends, 0.95, rule) == RocPoint(0.95, 0.0, 0.0)
     curve = [detections([p], ends, threshold, rule) for threshold in (0.5, 0.9, 0.95)]
-    assert operating_point(curve, 7.0).threshold == 0.5
+    assert operating_point(curve, 7.0).threshold == 0.9  # of equals the highest
     assert operating_point(curve, 0.1).threshold == 0.95
 
 

@@ -95,6 +95,9 @@ def roc(
 
 
 def operating_point(curve: Sequence[RocPoint], alarms_per_minute: float) -> RocPoint:
-    """The point with most detections among those with few enough alarms; the last one where none has."""
+    """The point with most detections among those with few enough alarms, of equals that with the highest threshold.
+
+    The last point where none has few enough.
+    """
     allowed = [point for point in curve if point.alarms_per_minute <= alarms_per_minute]
-    return max(allowed, key=lambda point: point.detected, default=curve[-1])
+    return max(allowed, key=lambda point: (point.detected, point.threshold), default=curve[-1])

@@ -49,7 +49,7 @@ class TriggerConfig(RecipeConfig):
     """Options of the recipe `trigger`."""
 
     digit: int = option(7, "The trigger word, 0 to 9.")
-    max_steps: int | None = option(4000, "Updates at most.")
+    max_steps: int | None = option(3000, "Updates at most.")
     evaluate_every: int = option(1000, "Updates between evaluations.")
     batch_size: int = option(16, "Clips of five seconds in a batch.")
     learning_rate: float = option(3e-3, "Learning rate at the top of the schedule.")

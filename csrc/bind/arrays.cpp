@@ -43,7 +43,7 @@ std::optional<DType> dtype_of_array(const py::dtype& dtype) {
 std::shared_ptr<const void> keep_alive(py::handle object) {
   return {object.inc_ref().ptr(), [](PyObject* held) {
             if (!Py_IsInitialized()) return;  // at exit a leak is better than a call into a dead interpreter
-            const py::gil_scoped_acquire gil;
+            const GilAcquire gil;
             Py_DECREF(held);
           }};
 }

@@ -4,10 +4,34 @@
 #include <pybind11/pybind11.h>
 
 #include <exception>
+#include <optional>
 
 namespace pyseq {
 
 namespace py = pybind11;
+
+/// Computes without the GIL. While the interpreter shuts down, Python ends a thread that asks for the GIL by unwinding
+/// its stack, and a frame that may not throw would then end the process: such a thread stays here, and goes with the
+/// process.
+class GilRelease {
+ public:
+  GilRelease() : state_(PyEval_SaveThread()) {}
+  ~GilRelease();
+  GilRelease(const GilRelease&) = delete;
+  GilRelease& operator=(const GilRelease&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
+/// Holds the GIL, in a callback of a call that computes without it.
+class GilAcquire {
+ public:
+  GilAcquire();
+
+ private:
+  std::optional<py::gil_scoped_acquire> gil_;
+};
 
 /// Sets Python's error from a C++ exception, for functions that Python calls without pybind11.
 void raise_in_python(std::exception_ptr exception);

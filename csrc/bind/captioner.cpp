@@ -19,7 +19,7 @@ std::vector<std::vector<Caption>> caption_batch(const Captioner& self, const py:
                                                 std::optional<double> deadline, const CancelToken* cancel) {
   options.limits = make_limits(deadline, cancel);
   const Tensor pictures = tensor_from_array(images, "caption", "images");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return self.caption_batch(pictures, options, each);
 }
 

@@ -20,7 +20,7 @@ using Ranking = std::vector<std::pair<std::string, float>>;
 std::vector<Ranking> classify(const Classifier& self, const std::vector<std::string>& texts,
                               std::optional<double> deadline, const CancelToken* cancel) {
   const RunLimits limits = make_limits(deadline, cancel);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   std::vector<Ranking> results;
   for (const auto& labels : self.classify_batch(texts, limits)) {
     results.emplace_back();

@@ -70,7 +70,7 @@ void bind_constraints(py::module_& module) {
   module.def(
       "regex_automaton",
       [](const std::string& pattern, std::vector<std::string> token_texts, const std::string& separator) {
-        const py::gil_scoped_release no_gil;
+        const GilRelease no_gil;
         return PyTokenAutomaton{regex_automaton(pattern, std::move(token_texts), separator)};
       },
       py::arg("pattern"), py::arg("token_texts"), py::arg("separator") = "",

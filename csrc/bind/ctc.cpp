@@ -30,7 +30,7 @@ std::vector<CtcAlignment> greedy(const py::object& log_probs, const py::object& 
   const Tensor frames = tensor_from_operand(log_probs, "ctc.greedy", "log_probs");
   const Tensor counts = tensor_from_operand(lengths, "ctc.greedy", "lengths");
   const RunLimits limits = make_limits(deadline, cancel);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return ctc_greedy(frames, counts, blank, limits);
 }
 
@@ -42,7 +42,7 @@ std::vector<CtcAlignment> align(const py::object& log_probs, const py::object& t
   const Tensor counts = tensor_from_operand(lengths, "ctc.align", "lengths");
   const Tensor label_counts = tensor_from_operand(target_lengths, "ctc.align", "target_lengths");
   const RunLimits limits = make_limits(deadline, cancel);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return ctc_align(frames, labels, counts, label_counts, blank, limits);
 }
 

@@ -32,7 +32,7 @@ std::unique_ptr<CtcDecoder> make_decoder(const CtcVocabulary& vocabulary, const 
   for (auto& [spelling, boost] : hot_words) knowledge.hot_words.push_back({std::move(spelling), boost});
   knowledge.language_model = std::move(language_model);
   knowledge.unit = language_unit(unit);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return std::make_unique<CtcDecoder>(vocabulary, options, std::move(knowledge));
 }
 
@@ -44,22 +44,22 @@ class PyCtcStream {
   void feed(const py::object& log_probs, std::optional<double> deadline, const CancelToken* cancel) {
     const Tensor frames = tensor_from_operand(log_probs, "ctc.Decoder", "log_probs");
     const RunLimits limits = make_limits(deadline, cancel);
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     const std::lock_guard lock(mutex_);
     stream_.feed(frames, limits);
   }
   std::vector<CtcHypothesis> hypotheses(bool final) const {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     const std::lock_guard lock(mutex_);
     return stream_.hypotheses(final);
   }
   std::int64_t frames() const {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     const std::lock_guard lock(mutex_);
     return stream_.frames();
   }
   void reset() {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     const std::lock_guard lock(mutex_);
     stream_.reset();
   }
@@ -73,7 +73,7 @@ std::vector<CtcHypothesis> decode(const CtcDecoder& self, const py::object& log_
                                   const CancelToken* cancel) {
   const Tensor frames = tensor_from_operand(log_probs, "ctc.Decoder.decode", "log_probs");
   const RunLimits limits = make_limits(deadline, cancel);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return self.decode(frames, limits);
 }
 
@@ -83,7 +83,7 @@ std::vector<std::vector<CtcHypothesis>> decode_batch(const CtcDecoder& self, con
   const Tensor frames = tensor_from_operand(log_probs, "ctc.Decoder.decode_batch", "log_probs");
   const Tensor counts = tensor_from_operand(lengths, "ctc.Decoder.decode_batch", "lengths");
   const RunLimits limits = make_limits(deadline, cancel);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return self.decode_batch(frames, counts, limits);
 }
 

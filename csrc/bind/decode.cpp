@@ -66,7 +66,7 @@ std::vector<std::vector<Hypothesis>> search_from_python(const py::object& step_m
                                                         std::optional<double> deadline, const CancelToken* cancel) {
   StepModelArgument argument(step_model);
   options.limits = make_limits(deadline, cancel);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   if (!each.empty()) {
     if (static_cast<std::int64_t>(each.size()) != sources || !prefixes.empty()) {
       throw ValueError("search: " + std::to_string(each.size()) +
@@ -83,7 +83,7 @@ std::vector<Hypothesis> score_from_python(const py::object& step_model, const st
                                           std::optional<double> deadline, const CancelToken* cancel) {
   StepModelArgument argument(step_model);
   const RunLimits limits = make_limits(deadline, cancel);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return score(argument.model(), Marks{.start = start, .end = end}, targets, length_penalty, with_end, limits);
 }
 

@@ -71,11 +71,11 @@ Verdict as_verdict(const py::object& answer) {
 std::function<Verdict(const SearchProgress&)> as_callback(py::object callable) {
   if (callable.is_none()) return {};
   const std::shared_ptr<py::object> shared(new py::object(std::move(callable)), [](py::object* object) {
-    const py::gil_scoped_acquire gil;
+    const GilAcquire gil;
     delete object;
   });
   return [shared](const SearchProgress& progress) {
-    const py::gil_scoped_acquire gil;
+    const GilAcquire gil;
     return as_verdict((*shared)(py::cast(progress)));
   };
 }

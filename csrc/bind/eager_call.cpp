@@ -235,7 +235,7 @@ void compute(const OpDef& op, const OpArgs& args, std::span<const TensorType> ty
   static const RunLimits none;
   if (is_small(op, args, types)) return forward_op(op, args, outputs, none);
   const RunLimits limits = make_limits(std::nullopt, nullptr);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   limits.check();
   forward_op(op, args, outputs, limits);
 }

@@ -116,7 +116,7 @@ using TrainedTuple = std::tuple<std::int64_t, std::int64_t, double, std::int64_t
 TrainedTuple train(PyWordTrainer& self, const py::array& tokens, std::int64_t position, std::int64_t most,
                    std::uint64_t epoch, double first_rate, double last_rate, std::int64_t done, std::int64_t total) {
   const Tensor held = tensor_from_array(tokens, "WordTrainer", "tokens");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   const TrainedPart part = self.trainer->train(values_of<std::int32_t>(held), position, most, epoch,
                                                {first_rate, last_rate, done, std::max<std::int64_t>(total, 1)});
   return {part.position, part.words, part.loss, part.pairs};
@@ -126,7 +126,7 @@ py::array_t<std::int32_t> add_text(WordCounter& self, const py::bytes& text) {
   std::vector<std::int32_t> ids;
   const std::string_view view = text;
   {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     self.add_text(view, ids);
   }
   return array_of(ids);
@@ -161,7 +161,7 @@ PairArrays finish(CooccurrenceCounter& self) {
   std::vector<std::int32_t> rows, columns;
   std::vector<float> counts;
   {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     const auto unit = static_cast<double>(self.unit());
     self.finish([&](const PairCount& pair) {
       rows.push_back(static_cast<std::int32_t>(pair.key >> 32));
@@ -173,7 +173,7 @@ PairArrays finish(CooccurrenceCounter& self) {
 }
 
 std::int64_t finish_to_file(CooccurrenceCounter& self, const std::filesystem::path& path) {
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   struct Record {
     std::int32_t row, column;
     float count;
@@ -212,7 +212,7 @@ void arrange(PyGloveTrainer& self, std::int64_t words, const py::array& rows, co
   const Tensor column = tensor_from_array(columns, "GloveTrainer", "columns");
   const Tensor count = tensor_from_array(counts, "GloveTrainer", "counts");
   self.entries = tensor_from_array(entries, "GloveTrainer", "entries");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   const std::span<const std::int32_t> first = values_of<std::int32_t>(row), second = values_of<std::int32_t>(column);
   const std::int64_t directions = GloveTrainer::directions(self.symmetric, first, second);
   if (second.size() != first.size() || count.num_elements() != row.num_elements() ||
@@ -241,7 +241,7 @@ double train_glove(PyGloveTrainer& self, const py::array& words, const py::array
                            context.mutable_data<float>(),
                            word_sum.mutable_data<float>(),
                            context_sum.mutable_data<float>()};
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return self.trainer.train(tables, self.all(), epoch);
 }
 
@@ -289,7 +289,7 @@ void bind_glove(py::module_& module) {
           "add",
           [](CooccurrenceCounter& self, const py::array& tokens, std::int64_t begin, std::int64_t end) {
             const Tensor held = tensor_from_array(tokens, "CooccurrenceCounter", "tokens");
-            const py::gil_scoped_release no_gil;
+            const GilRelease no_gil;
             self.add(values_of<std::int32_t>(held), begin, end);
           },
           py::arg("tokens"), py::arg("begin"), py::arg("end"),

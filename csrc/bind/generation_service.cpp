@@ -17,7 +17,7 @@ GeneratedToken next(GenerationRequest& self) {
   const RunLimits limits = make_limits(std::nullopt, nullptr);
   std::optional<GeneratedToken> token;
   {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     token = self.next(limits);
   }
   if (!token) throw py::stop_iteration();
@@ -27,7 +27,7 @@ GeneratedToken next(GenerationRequest& self) {
 std::unique_ptr<GenerationRequest> submit(GenerationService& self, const std::string& prompt, GenerationOptions options,
                                           std::optional<double> deadline) {
   options.limits = make_limits(deadline, nullptr);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return self.submit(prompt, options);
 }
 
@@ -60,7 +60,7 @@ void bind_generation_service(py::module_& module) {
       .def("submit", submit, py::arg("prompt"), py::arg_v("options", GenerationOptions(), "GenerationOptions()"),
            py::arg("deadline") = py::none(), "Puts a text in the queue.")
       .def("statistics", statistics, "Counts since the service began.")
-      .def("close", &GenerationService::close, py::call_guard<py::gil_scoped_release>(),
+      .def("close", &GenerationService::close, py::call_guard<GilRelease>(),
            "Ends all requests that are not done, and the service.");
 }
 

@@ -25,16 +25,18 @@ class PyTextStream {
       : cancel_(std::move(cancel)) {
     options.limits = make_limits(deadline, token());
     deadline_ = options.limits.deadline;
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     stream_.emplace(generator.stream(prompt, options));
   }
 
   GeneratedToken next() {
+    // `"".join(stream)` runs no line of Python between the tokens, and a token takes less than the period of a poll.
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     RunLimits limits = make_limits(std::nullopt, token());
     limits.deadline = deadline_;
     std::optional<GeneratedToken> token;
     {
-      const py::gil_scoped_release no_gil;
+      const GilRelease no_gil;
       const std::lock_guard lock(mutex_);
       stream_->set_limits(limits);
       token = stream_->next();
@@ -56,7 +58,7 @@ std::vector<std::vector<Continuation>> generate_batch(const Generator& self, con
                                                       DecodingOptions options, const std::vector<SourceOptions>& each,
                                                       std::optional<double> deadline, const CancelToken* cancel) {
   options.limits = make_limits(deadline, cancel);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return self.generate_batch(prompts, options, each);
 }
 
@@ -77,7 +79,7 @@ void bind_generation_options(py::module_& module) {
 
 TextScore score_text(const Generator& self, const std::string& text) {
   const RunLimits limits = make_limits(std::nullopt, nullptr);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return self.score(text, limits);
 }
 

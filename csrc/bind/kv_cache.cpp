@@ -19,7 +19,7 @@ void append(PyKvCache& self, const py::object& key, const py::object& value,
   const Tensor values = tensor_from_array(value, "KvCache.append", "value");
   const std::vector<std::int64_t> counts = lengths.value_or(std::vector<std::int64_t>{});
   const auto cache = self.lease();
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   cache->append(keys, values, counts);
 }
 

@@ -20,7 +20,7 @@ class SignalPoll {
     const Clock::time_point now = Clock::now();
     if (now < next_) return;
     next_ = now + kSignalPeriod;
-    const py::gil_scoped_acquire gil;
+    const GilAcquire gil;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
   }
 

@@ -33,7 +33,7 @@ void bind_ngram(py::module_& module) {
       .def_static(
           "load",
           [](const std::filesystem::path& file) {
-            const py::gil_scoped_release no_gil;
+            const GilRelease no_gil;
             return std::const_pointer_cast<NgramModel>(NgramModel::load(file));
           },
           py::arg("file"), "An ARPA file, or the binary form, which is mapped.")
@@ -41,7 +41,7 @@ void bind_ngram(py::module_& module) {
           "parse",
           [](const py::bytes& content) {
             const auto owner = std::make_shared<const std::string>(content);
-            const py::gil_scoped_release no_gil;
+            const GilRelease no_gil;
             const auto bytes = std::as_bytes(std::span(*owner));
             return std::const_pointer_cast<NgramModel>(NgramModel::read(bytes, owner, "text"));
           },

@@ -41,7 +41,7 @@ std::vector<Tensor> compute(const OpDef& op, std::span<const Tensor> inputs, con
   const RunLimits limits = make_limits(std::nullopt, nullptr);
   const std::unique_ptr<bool[]> wanted(new bool[flags.size()]);
   std::copy(flags.begin(), flags.end(), wanted.get());
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return run_op(op, inputs, {}, attrs, std::span(wanted.get(), flags.size()), limits, label);
 }
 
@@ -93,7 +93,7 @@ OptionalArrayList OpRecord::vjp(const ObjectList& gradients, const std::vector<b
   const RunLimits limits = make_limits(std::nullopt, nullptr);
   std::vector<Tensor> results;
   {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     results =
         run_vjp(op_, inputs_, attrs_, outputs_, grad_outputs, std::span(flags.get(), wanted.size()), limits, label_);
   }

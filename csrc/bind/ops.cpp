@@ -60,7 +60,7 @@ OptionalArrayList run(std::string_view name, const ObjectList& inputs, const Obj
   const RunLimits limits = make_limits(deadline, cancel);
   std::vector<Tensor> outputs;
   {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     outputs = run_op(op, operands.inputs, operands.caches, attrs, want.span(), limits, label);
   }
   OptionalArrayList results(outputs.size());

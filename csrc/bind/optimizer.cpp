@@ -31,38 +31,38 @@ Tensor optional(const py::typing::Optional<py::array>& array, const char* op, co
 
 double norm_of(const py::array& x) {
   const Tensor tensor = required(x, "norm", "x");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return norm(tensor);
 }
 
 double clip_norm_of(const py::array& x, double max_norm) {
   Tensor tensor = required(x, "clip_norm", "x");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return clip_norm(tensor, max_norm);
 }
 
 void clip_values_of(const py::array& x, double bound) {
   Tensor tensor = required(x, "clip_values", "x");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   clip_values(tensor, bound);
 }
 
 void scale_values_of(const py::array& x, double factor) {
   Tensor tensor = required(x, "scale_values", "x");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   scale_values(tensor, factor);
 }
 
 void fill_zeros_of(const py::array& x) {
   Tensor tensor = required(x, "fill_zeros", "x");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   fill_zeros(tensor);
 }
 
 void move_average_of(const py::array& average, const py::array& values, double rate) {
   Tensor target = required(average, "move_average", "average");
   const Tensor source = required(values, "move_average", "values");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   move_average(target, source, rate);
 }
 
@@ -70,7 +70,7 @@ void sgd(const py::array& values, const py::array& gradients, const py::typing::
          const std::vector<Range>& ranges, double momentum, double dampening, bool nesterov) {
   Tensor parameters = required(values, "sgd", "values"), moments = optional(buffer, "sgd", "buffer");
   const Tensor slopes = required(gradients, "sgd", "gradients");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   sgd_step(parameters, slopes, moments, ranges_from(ranges), {momentum, dampening, nesterov});
 }
 
@@ -80,7 +80,7 @@ void adam(const py::array& values, const py::array& gradients, const py::array& 
   Tensor parameters = required(values, "adam", "values");
   Tensor first_moment = required(first, "adam", "first"), second_moment = required(second, "adam", "second");
   const Tensor slopes = required(gradients, "adam", "gradients");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   adam_step(parameters, slopes, first_moment, second_moment, ranges_from(ranges),
             {beta1, beta2, epsilon, step, decoupled});
 }
@@ -89,7 +89,7 @@ void adagrad(const py::array& values, const py::array& gradients, const py::arra
              const std::vector<Range>& ranges, double epsilon) {
   Tensor parameters = required(values, "adagrad", "values"), sums = required(sum, "adagrad", "sum");
   const Tensor slopes = required(gradients, "adagrad", "gradients");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   adagrad_step(parameters, slopes, sums, ranges_from(ranges), epsilon);
 }
 
@@ -99,7 +99,7 @@ void rmsprop(const py::array& values, const py::array& gradients, const py::arra
   Tensor parameters = required(values, "rmsprop", "values"), squares = required(square, "rmsprop", "square");
   Tensor means = optional(mean, "rmsprop", "mean"), moments = optional(buffer, "rmsprop", "buffer");
   const Tensor slopes = required(gradients, "rmsprop", "gradients");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   rmsprop_step(parameters, slopes, squares, means, moments, ranges_from(ranges), {alpha, epsilon, momentum});
 }
 

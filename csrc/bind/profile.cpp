@@ -56,7 +56,7 @@ py::array_t<T> column(const std::vector<ProfileEvent>& events, Get get) {
 py::typing::List<py::array> events(PyProfile& self) {
   std::vector<ProfileEvent> all;
   {
-    const py::gil_scoped_release no_gil;  // a run that is being collected may have to end first
+    const GilRelease no_gil;  // a run that is being collected may have to end first
     all = self.profile().events();
   }
   py::typing::List<py::array> columns;
@@ -93,7 +93,7 @@ void bind_profile(py::module_& module) {
       .def(
           "clear",
           [](PyProfile& self) {
-            const py::gil_scoped_release no_gil;
+            const GilRelease no_gil;
             self.profile().clear();
           },
           "Forget what was collected.")

@@ -44,7 +44,7 @@ LoadOptions load_options(bool mmap, const TypeName& dtype, const TypeName& cache
 std::shared_ptr<Program> load(const std::filesystem::path& path, bool mmap, const TypeName& dtype,
                               const TypeName& cache_dtype, bool optimize, bool remove_padding) {
   const LoadOptions options = load_options(mmap, dtype, cache_dtype, optimize, remove_padding);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return without_const(Program::load(path, options));
 }
 
@@ -52,14 +52,14 @@ std::shared_ptr<Program> parse(const py::bytes& bytes, const TypeName& dtype, co
                                bool optimize, bool remove_padding) {
   const std::string_view text = bytes;
   const LoadOptions options = load_options(true, dtype, cache_dtype, optimize, remove_padding);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return without_const(Program::parse(std::as_bytes(std::span(text)), nullptr, options));
 }
 
 std::shared_ptr<Program> with_options(const Program& program, const TypeName& dtype, const TypeName& cache_dtype,
                                       bool optimize, bool remove_padding) {
   const LoadOptions options = load_options(true, dtype, cache_dtype, optimize, remove_padding);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return without_const(program.with_options(options));
 }
 
@@ -206,7 +206,7 @@ py::list operands(std::span<const Tensor> tensors) {
 std::function<void(const ObservedOp&)> observer(const py::object& function) {
   if (function.is_none()) return nullptr;
   return [&function](const ObservedOp& op) {
-    const py::gil_scoped_acquire gil;
+    const GilAcquire gil;
     function(op.op, op.name, operands(op.inputs), operands(op.outputs));
   };
 }
@@ -222,7 +222,7 @@ std::pair<ArrayDict, ArrayDict> run(PySession& self, const std::string& function
   if (state != nullptr) leased_state.emplace(state->lease());
   RunResult result;
   {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     result = session->run(function, tensors, leased_state ? &**leased_state : nullptr, options);
   }
   return {named_arrays(result.outputs), named_arrays(result.captures)};

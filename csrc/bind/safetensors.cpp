@@ -37,7 +37,7 @@ py::typing::Optional<py::bytes> write(const std::optional<std::filesystem::path>
   const std::vector<NamedTensor> tensors = tensors_from_python(arrays);
   std::vector<std::byte> bytes;
   {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     bytes = write_safetensors(metadata, tensors);
     if (path) write_file_atomically(*path, bytes);
   }
@@ -48,7 +48,7 @@ py::typing::Optional<py::bytes> write(const std::optional<std::filesystem::path>
 std::pair<Metadata, ArrayDict> read(const std::filesystem::path& path, bool mmap) {
   SafetensorsFile file;
   {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     FileBytes opened = open_file(path, mmap);
     file = read_safetensors(opened.bytes, std::move(opened.owner));
   }
@@ -61,7 +61,7 @@ std::pair<Metadata, ArrayDict> read(const std::filesystem::path& path, bool mmap
 
 void write_file(const std::filesystem::path& path, const py::bytes& bytes) {
   const std::string_view text = bytes;
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   write_file_atomically(path, std::as_bytes(std::span(text)));
 }
 

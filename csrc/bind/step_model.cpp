@@ -11,18 +11,18 @@ PyProgramStepModel::PyProgramStepModel(std::shared_ptr<PySession> session, PySta
       model_(std::in_place, *session_->lease(), state.lease()->clone(), std::move(attention)) {}
 
 Tensor PythonStepModel::step(const Tensor& tokens, const RunLimits&) {
-  const py::gil_scoped_acquire gil;
+  const GilAcquire gil;
   const py::object logits = object_.attr("step")(array_from_tensor(tokens.copy()));
   return tensor_from_array(logits, "step", "logits");
 }
 
 void PythonStepModel::reorder(std::span<const std::int64_t> parents) {
-  const py::gil_scoped_acquire gil;
+  const GilAcquire gil;
   object_.attr("reorder")(array_from_tensor(Tensor::from({static_cast<std::int64_t>(parents.size())}, parents)));
 }
 
 Tensor PythonStepModel::attention() const {
-  const py::gil_scoped_acquire gil;
+  const GilAcquire gil;
   if (!py::hasattr(object_, "attention")) return {};
   const py::object weights = object_.attr("attention")();
   return weights.is_none() ? Tensor() : tensor_from_array(weights, "attention", "weights");

@@ -29,7 +29,7 @@ StreamPool::Ticket submit(StreamPool& self, const std::vector<StreamPool::Stream
   SubmitOptions options;
   options.waits_for_room = wait_for_room;
   options.deadline = make_limits(deadline, nullptr).deadline;
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return self.submit(streams, inputs, options);
 }
 
@@ -37,7 +37,7 @@ ArrayDict result(const StreamPool::Ticket& self, std::optional<double> timeout) 
   const RunLimits limits = make_limits(timeout, nullptr);
   NamedTensors outputs;
   {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     outputs = self.wait(limits);
   }
   ArrayDict arrays;
@@ -57,9 +57,9 @@ void bind_stream_pool(py::module_& module) {
       .def(py::init(&make_pool), py::arg("program"), py::arg("function") = "step", py::arg("max_streams") = 1024,
            py::arg("max_batch") = 64, py::arg("max_pending") = 4096)
       .def("open", &StreamPool::open, "A new stream, whose state is zero.")
-      .def("close", &StreamPool::close, py::arg("stream"), py::call_guard<py::gil_scoped_release>(),
+      .def("close", &StreamPool::close, py::arg("stream"), py::call_guard<GilRelease>(),
            "Give a stream back; chunks that wait are cancelled.")
-      .def("reset", &StreamPool::reset, py::arg("stream"), py::call_guard<py::gil_scoped_release>(),
+      .def("reset", &StreamPool::reset, py::arg("stream"), py::call_guard<GilRelease>(),
            "Zero state from the next chunk on.")
       .def("submit", submit, py::arg("streams"), py::arg("inputs"), py::arg("deadline") = py::none(),
            py::arg("wait_for_room") = true,

@@ -39,7 +39,7 @@ std::vector<LabelledWord> in_code_points(std::string_view text, const std::vecto
 std::vector<std::vector<LabelledWord>> tag(const Tagger& self, const std::vector<std::string>& texts,
                                            std::optional<double> deadline, const CancelToken* cancel) {
   const RunLimits limits = make_limits(deadline, cancel);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   const std::vector<std::vector<WordLabel>> tagged = self.tag_batch(texts, limits);
   std::vector<std::vector<LabelledWord>> results;
   for (std::size_t i = 0; i < texts.size(); ++i) results.push_back(in_code_points(texts[i], tagged[i]));

@@ -24,14 +24,14 @@ std::vector<std::vector<Translation>> translate_texts(const Translator& self, co
                                                       const TranslationOptions& translation,
                                                       std::optional<double> deadline, const CancelToken* cancel) {
   options.limits = make_limits(deadline, cancel);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return self.translate_batch(texts, options, target_prefixes, each, translation);
 }
 
 Translation score_text(const Translator& self, const std::string& source, const std::string& target,
                        double length_penalty, std::optional<double> deadline, const CancelToken* cancel) {
   const RunLimits limits = make_limits(deadline, cancel);
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   return self.score(source, target, length_penalty, limits);
 }
 

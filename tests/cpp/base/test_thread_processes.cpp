@@ -15,6 +15,14 @@ using namespace pyseq::testing;
 
 namespace {
 
+// In a forked child ThreadSanitizer still counts the threads that computed in the parent: it stops at the first new one
+// that gets the id of one of them.
+#ifdef __SANITIZE_THREAD__
+constexpr bool kThreadSanitizer = true;
+#else
+constexpr bool kThreadSanitizer = false;
+#endif
+
 bool sums_correctly(std::int64_t n = 10000) {
   std::atomic<std::int64_t> sum{0};
   parallel_for(n, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -59,7 +67,7 @@ TEST_CASE("a forked child has threads again, from the pool") {
   }));
 }
 
-TEST_CASE("fork while other threads compute") {
+TEST_CASE("fork while other threads compute" * doctest::skip(kThreadSanitizer)) {
   const ThreadSettings settings(ThreadBackend::automatic, 3);
   std::atomic<bool> stop{false};
   std::thread other([&] {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "text/subwords.h"
+#include "text/token_index.h"
 #include "text/utf8.h"
 
 namespace pyseq {
@@ -65,16 +66,10 @@ Vocabulary::Vocabulary(std::vector<std::string> tokens, TextUnit unit, std::opti
     throw ValueError("vocabulary: unknown is " + std::to_string(*unknown_) + ", expected an id below " +
                      std::to_string(size()));
   }
-  ids_.reserve(tokens_.size());
   for (std::int64_t id = 0; id < size(); ++id) {
-    const std::string& text = tokens_[id];
-    if (find_invalid_utf8(text)) throw ValueError("vocabulary: token " + std::to_string(id) + " is not UTF-8");
-    const auto [first, inserted] = ids_.emplace(text, id);
-    if (!inserted) {
-      throw ValueError("vocabulary: tokens " + std::to_string(first->second) + " and " + std::to_string(id) +
-                       " are both '" + text + "'");
-    }
+    if (find_invalid_utf8(tokens_[id])) throw ValueError("vocabulary: token " + std::to_string(id) + " is not UTF-8");
   }
+  ids_ = std::make_shared<const TokenIndex>(tokens_);
   if (unit_ == TextUnit::subword) subwords_ = make_subword_encoder(tokens_, unknown_, rules_);
 }
 
@@ -93,8 +88,7 @@ const std::string& Vocabulary::token(std::int64_t id) const {
 }
 
 std::optional<std::int64_t> Vocabulary::find(std::string_view token) const {
-  const auto found = ids_.find(std::string(token));
-  return found == ids_.end() ? std::nullopt : std::optional(found->second);
+  return ids_->find(tokens_, token);
 }
 
 std::vector<std::string> Vocabulary::split(std::string_view text) const {

@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -22,6 +21,7 @@ enum class TextUnit { character, word, subword };
 const char* text_unit_name(TextUnit unit);
 
 class SubwordEncoder;
+class TokenIndex;
 
 /// How words are cut into the tokens of a vocabulary of subwords. A word gets U+2581 in front (unless it has one), then
 /// neighbouring pieces are merged, the first merge of the list first (BPE), or the pieces with the best sum of scores
@@ -60,7 +60,7 @@ class Vocabulary {
 
  private:
   std::vector<std::string> tokens_;
-  std::unordered_map<std::string, std::int64_t> ids_;
+  std::shared_ptr<const TokenIndex> ids_;
   TextUnit unit_;
   std::optional<std::int64_t> unknown_;
   SubwordRules rules_;

@@ -31,6 +31,23 @@ TEST_CASE("words are runs of non-space") {
   CHECK(kWords.decode(Ids{}) == "");
 }
 
+TEST_CASE("every token of a large vocabulary is found, and no other") {
+  Units tokens;
+  for (int id = 0; id < 5000; ++id) tokens.push_back("t" + std::to_string(id));
+  const Vocabulary vocabulary(tokens, TextUnit::word, std::nullopt);
+  const Vocabulary copy = vocabulary;
+  std::int64_t wrong = 0;
+  for (std::int64_t id = 0; id < 5000; ++id) {
+    wrong += vocabulary.find("t" + std::to_string(id)) != id || copy.find("t" + std::to_string(id)) != id;
+    wrong += vocabulary.find("t" + std::to_string(id + 5000)).has_value();
+  }
+  CHECK(wrong == 0);
+  CHECK(Vocabulary({}, TextUnit::word, std::nullopt).find("") == std::nullopt);
+  tokens[4000] = "t7";
+  CHECK_THROWS_WITH_AS(Vocabulary(tokens, TextUnit::word, std::nullopt), "vocabulary: tokens 7 and 4000 are both 't7'",
+                       ValueError);
+}
+
 TEST_CASE("tokens and ids") {
   CHECK(kWords.size() == 3);
   CHECK(kWords.token(1) == "cat");

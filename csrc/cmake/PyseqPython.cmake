@@ -31,6 +31,7 @@ function(pyseq_add_cython folder name)
     DEPENDS "${pyx}"
     VERBATIM)
   python_add_library(${name} MODULE WITH_SOABI "${cpp}")
+  target_compile_options(${name} PRIVATE -O2) # -O3 makes half as much code again of what only walks lists and strings
   install(TARGETS ${name} DESTINATION pyseq/${folder})
 endfunction()
 pyseq_add_cython(text _counting)

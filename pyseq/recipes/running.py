@@ -24,6 +24,7 @@ _NOT_RECIPES = {
     "recipe",
     "configuration",
     "gene_states",
+    "gene_variants",
     "running",
     "labelling",
     "sequence_labels",

@@ -127,6 +127,14 @@ def test_segment_zero_is_the_default() -> None:
     assert not np.allclose(model(text, lengths, np.ones((2, 5), np.int64)).numpy(), explicit, atol=1e-3)
 
 
+def test_before_any_training_bert_tells_tokens_apart() -> None:
+    options = BertOptions(50, width=64, num_heads=2, num_layers=1, feed_forward=64, positions=9)
+    model = BertMaskedLanguageModel(options).initialize(0).eval()
+    encoder = model.encoder
+    first, other = (encoder(np.full((1, 1), token), np.array([1])).numpy() for token in (7, 8))
+    assert np.corrcoef(first.ravel(), other.ravel())[0, 1] < 0.8  # with large vectors of segments .99
+
+
 def test_heads_of_bert_become_programs() -> None:
     example = {"tokens": tokens(2, 4), "lengths": np.array([4, 2])}
     pair = {**example, "segments": np.array([[0, 0, 1, 1]] * 2)}

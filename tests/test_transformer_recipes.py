@@ -144,7 +144,8 @@ def test_bert_is_pretrained_and_finetuned(tmp_path: Path) -> None:
     result, tagger = run(Finetune(FinetuneConfig(task="tokens", **options)), tmp_path / "tags", source)
     assert isinstance(tagger, Tagger)
     assert result.metrics["f1"] > 0.8
-    assert [span.text for span in tagger.spans("the sun and the mud")] == ["sun"]
+    assert [span.text for span in tagger.spans("the sun and the feast")] == ["sun", "feast"]
+    assert tagger.spans("the mud and the rust") == []
     assert evaluate(Finetune, tmp_path / "tags" / "model.safetensors", source)["f1"] == result.metrics["f1"]
 
 

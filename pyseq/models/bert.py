@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from pyseq import nn, ops
 from pyseq.tensor import Buffer, Tensor
 
 NO_SEGMENTS = 0
+MaskedT = TypeVar("MaskedT", bound="BertMaskedLanguageModel")
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,14 @@ class BertMaskedLanguageModel(nn.Module):
         self.norm = nn.LayerNorm(options.width, options.epsilon)
         self.projection = nn.Linear(options.width, options.vocabulary)
         self.projection.weight = self.encoder.embedding.weight
+
+    def initialize(self: MaskedT, seed: int) -> MaskedT:
+        """Draw all parameters anew; vectors of segments are as small as those of positions."""
+        super().initialize(seed)
+        if self.encoder.segments is not None:
+            # Tokens have the small vectors of a projection: beside large ones of segments they would not be seen.
+            self.encoder.segments.weight.data[...] *= 0.02
+        return self
 
     def forward(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None) -> Tensor:
         """Tokens [batch, time], lengths [batch], segments [batch, time] -> logits [batch, time, vocabulary]."""

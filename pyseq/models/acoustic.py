@@ -49,7 +49,20 @@ class AcousticOptions:
         return self.stride
 
 
-class AcousticModel(nn.Module):
+class Listener(nn.Module):
+    """A model of sounds: of samples, its front end being part of it, or (without one) of features."""
+
+    front_end: nn.SoundFeatures | None
+
+    def extract(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Samples [batch, time] (or features as they are), lengths [batch] -> features, frames of each row."""
+        if self.front_end is None:
+            return x, lengths
+        features: tuple[Tensor, Tensor] = self.front_end(x, lengths)
+        return features
+
+
+class AcousticModel(Listener):
     """A convolution that makes one frame of several, bidirectional recurrent layers, and logits for every frame.
 
     Functions: `recognize` for CTC, logits of every frame; `classify`, logits of the whole, from the mean over time.
@@ -92,13 +105,6 @@ class AcousticModel(nn.Module):
     def as_tensors(*arrays: Any) -> tuple[Tensor, ...]:
         """Arrays as tensors."""
         return tuple(Tensor(array) for array in arrays)
-
-    def extract(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Samples [batch, time] (or features as they are), lengths [batch] -> features, frames of each row."""
-        if self.front_end is None:
-            return x, lengths
-        features: tuple[Tensor, Tensor] = self.front_end(x, lengths)
-        return features
 
     def annotate(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Features [batch, frames, width], lengths -> vectors [batch, frames / stride, 2 · hidden], their lengths."""

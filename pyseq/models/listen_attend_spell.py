@@ -7,7 +7,7 @@ from typing import Any
 
 from pyseq import _core, nn, ops
 from pyseq.audio import FeatureOptions
-from pyseq.models.acoustic import strided
+from pyseq.models.acoustic import Listener, strided
 from pyseq.models.attentive_decoder import AttentionOptions, AttentiveDecoder
 from pyseq.state import State
 from pyseq.tensor import Tensor
@@ -78,7 +78,7 @@ class ListenOptions:
         )
 
 
-class ListenAttendSpell(AttentiveDecoder):
+class ListenAttendSpell(Listener, AttentiveDecoder):
     """A convolution and a pyramid of bidirectional LSTMs read frames; a decoder with attention writes token by token.
 
     Between two layers of the pyramid two frames become one: a product with [h_2t; h_2t+1]. The last layer's states are
@@ -126,13 +126,6 @@ class ListenAttendSpell(AttentiveDecoder):
         self._add_embedding(options.decoder)
         self._add_decoder(options.decoder, width)
         self.output = nn.Linear(width, options.vocabulary)
-
-    def extract(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Samples [batch, time] (or features as they are), lengths [batch] -> features, frames of each row."""
-        if self.front_end is None:
-            return x, lengths
-        features: tuple[Tensor, Tensor] = self.front_end(x, lengths)
-        return features
 
     def listen(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Any]:
         """Features [batch, frames, width], lengths -> annotations [batch, steps, 2 · encoder], lengths, last state."""

@@ -102,8 +102,7 @@ def he_normal(parameter: Parameter, random: np.random.Generator) -> None:
     Source:
         He et al., "Delving deep into rectifiers" (2015).
     """
-    deviation = (2 / _fans(parameter)[0]) ** 0.5
-    parameter.data[...] = random.standard_normal(parameter.data.shape, np.float32) * np.float32(deviation)
+    _fill_normal(parameter, 2 / _fans(parameter)[0], random)
 
 
 def lecun_normal(parameter: Parameter, random: np.random.Generator) -> None:
@@ -116,8 +115,7 @@ def lecun_normal(parameter: Parameter, random: np.random.Generator) -> None:
     Source:
         LeCun et al., "Efficient BackProp" (1998).
     """
-    deviation = (1 / _fans(parameter)[0]) ** 0.5
-    parameter.data[...] = random.standard_normal(parameter.data.shape, np.float32) * np.float32(deviation)
+    _fill_normal(parameter, 1 / _fans(parameter)[0], random)
 
 
 def orthogonal(parameter: Parameter, random: np.random.Generator, gain: float = 1.0) -> None:
@@ -251,6 +249,10 @@ def log_frequencies(bias: Parameter | None, counts: Any) -> None:
     if numbers.shape != bias.data.shape:
         raise _core.ShapeError(f"log_frequencies: got counts {list(numbers.shape)}, expected {list(bias.data.shape)}")
     bias.data[...] = np.log(numbers / numbers.sum())
+
+
+def _fill_normal(parameter: Parameter, variance: float, random: np.random.Generator) -> None:
+    parameter.data[...] = random.standard_normal(parameter.data.shape, np.float32) * np.float32(variance**0.5)
 
 
 def _fans(parameter: Parameter) -> tuple[int, int]:

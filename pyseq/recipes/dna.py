@@ -30,7 +30,7 @@ from pyseq.tasks import Tagger
 from pyseq.tensor import Tensor
 from pyseq.text import Vocabulary
 from pyseq.text.vocabulary import UNKNOWN
-from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, FlatParameters, Optimizer
+from pyseq.train import Optimizer
 
 FILE = "chloroplast_train.npz"
 BLOCK = 5000  # letters that are held out together
@@ -148,9 +148,7 @@ class Dna(Recipe):
 
     def optimizer(self) -> Optimizer:
         """AdamW, warmed up, with a cosine down to nothing at the last planned step."""
-        schedule = self.warm_cosine(WARMUP_STEPS, DEFAULT_STEPS)
-        decay, groups = self.config.weight_decay, [NO_DECAY_OF_VECTORS]
-        return AdamW(FlatParameters(self.module), schedule, weight_decay=decay, groups=groups)
+        return self.warm_adamw(WARMUP_STEPS, DEFAULT_STEPS)
 
     def evaluate(self) -> dict[str, float]:
         """The share of letters with the right label, of the blocks held out."""

@@ -20,7 +20,7 @@ from pyseq.recipes.word_table import GivenVectors, WordTable
 from pyseq.tasks import Tagger
 from pyseq.tensor import Tensor
 from pyseq.text import TagConstraints
-from pyseq.train import NO_DECAY_OF_VECTORS, AdamW, FlatParameters, Optimizer
+from pyseq.train import Optimizer
 
 WARMUP_STEPS = 50
 DEFAULT_STEPS = 2000  # of the schedule of a run that only time limits
@@ -67,7 +67,6 @@ class SequenceLabels(Recipe):
 
     Config = SequenceLabelsConfig
     mode = "max"
-    unit: Any = "word"
 
     config: SequenceLabelsConfig
     module: SequenceTagger
@@ -95,7 +94,6 @@ class SequenceLabels(Recipe):
         self.table = WordTable(
             (sequence.words for sequence in training),
             (sequence.words for sequence in held_out),
-            unit=self.unit,
             min_count=config.min_count,
             fold_case=config.fold_case,
             most_characters=config.most_characters if config.filters else 0,
@@ -167,9 +165,7 @@ class SequenceLabels(Recipe):
 
     def optimizer(self) -> Optimizer:
         """AdamW, warmed up, with a cosine down to nothing at the last planned step."""
-        schedule = self.warm_cosine(WARMUP_STEPS, DEFAULT_STEPS)
-        decay, groups = self.config.weight_decay, [NO_DECAY_OF_VECTORS]
-        return AdamW(FlatParameters(self.module), schedule, weight_decay=decay, groups=groups)
+        return self.warm_adamw(WARMUP_STEPS, DEFAULT_STEPS)
 
     def found_labels(self) -> list[list[str]]:
         """What the module says about the held-out sequences."""

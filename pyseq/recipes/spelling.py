@@ -18,7 +18,6 @@ from pyseq.tasks.joint_search import Speller, log_softmax
 from pyseq.tensor import Tensor
 
 START, END = "<s>", "</s>"
-IGNORED = -100  # targets behind the end of a text
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,8 @@ class Spelling:
 
     def _spelled(self, texts: Sequence[Sequence[int]], state: State) -> Tensor:
         """Cross-entropy [batch, time] of the tokens of texts and their end marks."""
-        inputs, lengths = data.pad([[self.speller.start, *text] for text in texts])
-        outputs, _ = data.pad([[*text, self.speller.end] for text in texts])
-        outputs[np.arange(outputs.shape[1]) >= lengths[:, None]] = IGNORED
+        inputs, _ = data.pad([[self.speller.start, *text] for text in texts])
+        outputs, _ = data.pad([[*text, self.speller.end] for text in texts], data.IGNORED)
         smoothing = self.label_smoothing if self.module.training else 0.0
         losses: Tensor = ops.cross_entropy(
             self.module.step(Tensor(inputs), state), Tensor(outputs), label_smoothing=smoothing

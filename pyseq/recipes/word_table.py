@@ -38,7 +38,6 @@ class WordTable:
     Args:
         training: words of every sequence to learn from; the vocabularies are theirs.
         held_out: words of the others; those with a given vector join the vocabulary.
-        unit: of the vocabulary, "word" or "character".
         min_count: words with fewer occurrences are unknown.
         fold_case: whether words that differ in capitals alone have one id.
         most_characters: of a word that are looked at; 0: words have no characters.
@@ -56,7 +55,6 @@ class WordTable:
         training: Iterable[Sequence[str]],
         held_out: Iterable[Sequence[str]],
         *,
-        unit: Any = "word",
         min_count: int = 1,
         fold_case: bool = False,
         most_characters: int = 0,
@@ -76,7 +74,7 @@ class WordTable:
         if self._vectors is not None:
             given = self._vectors
             kept += sorted({self._fold(word) for word in further if self._fold(word) in given} - set(kept))
-        self.words = Vocabulary([UNKNOWN, *kept], unit, unknown=0)
+        self.words = Vocabulary([UNKNOWN, *kept], "word", unknown=0)
         spellings = sorted({word for sequence in sequences for word in sequence} | set(further))
         self._rows = {word: row for row, word in enumerate(spellings)}
         self._ids = np.array([self.words.find(self._fold(word)) or 0 for word in spellings], np.int64)

@@ -3,18 +3,17 @@
 // L labels give the states blank 0, label 0, blank 1, ..., blank L. A frame moves on by one state, by two from a label
 // to another one, or stays; of equal paths the one that stayed wins.
 #include <algorithm>
-#include <limits>
 #include <optional>
 
 #include "base/threads.h"
 #include "decode/ctc/frames.h"
+#include "decode/ctc/log_space.h"
 #include "ops/checks.h"
 #include "pyseq/ctc.h"
 
 namespace pyseq {
 namespace {
 
-constexpr double kImpossible = -std::numeric_limits<double>::infinity();
 constexpr std::int64_t kFramesBetweenLooks = 256;  // at the limits
 
 enum Move : std::uint8_t { kStay, kFromNeighbour, kFromLabel };  // how a path came to a state

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "decode/ctc/frames.h"
+#include "decode/ctc/log_space.h"
 #include "decode/log_probs.h"
 #include "pyseq/step_models.h"
 
@@ -12,18 +13,12 @@ namespace pyseq {
 namespace {
 
 constexpr const char* kLabel = "ctc_prefixes";
-constexpr double kNever = -std::numeric_limits<double>::infinity();
-
-double log_add(double a, double b) {
-  if (a < b) std::swap(a, b);
-  return a == kNever ? a : a + std::log1p(std::exp(b - a));
-}
 
 /// ln Σ exp of terms that are gathered one by one.
 class LogSum {
  public:
   void add(double term) {
-    if (term == kNever) return;
+    if (term == kImpossible) return;
     if (term > most_) {
       sum_ = sum_ * std::exp(most_ - term) + 1;
       most_ = term;
@@ -31,10 +26,10 @@ class LogSum {
       sum_ += std::exp(term - most_);
     }
   }
-  double value() const { return sum_ > 0 ? most_ + std::log(sum_) : kNever; }
+  double value() const { return sum_ > 0 ? most_ + std::log(sum_) : kImpossible; }
 
  private:
-  double most_ = kNever, sum_ = 0;
+  double most_ = kImpossible, sum_ = 0;
 };
 
 }  // namespace
@@ -61,7 +56,7 @@ CtcPrefixStepModel::Prefix CtcPrefixStepModel::empty_prefix(std::int64_t source)
   Prefix result;
   result.source = source;
   const auto time = static_cast<std::size_t>(length(result));
-  result.label.assign(time, kNever);
+  result.label.assign(time, kImpossible);
   result.blank.resize(time);
   double total = 0;
   for (std::size_t t = 0; t < time; ++t) {
@@ -73,7 +68,7 @@ CtcPrefixStepModel::Prefix CtcPrefixStepModel::empty_prefix(std::int64_t source)
 
 // ln p(the frames before this one show g, and `token` may begin in it): after its last label the same needs a blank.
 double CtcPrefixStepModel::reach(const Prefix& prefix, std::int64_t token, std::int64_t frame) const {
-  if (frame == 0) return prefix.last < 0 ? 0.0 : kNever;
+  if (frame == 0) return prefix.last < 0 ? 0.0 : kImpossible;
   const auto before = static_cast<std::size_t>(frame - 1);
   if (token == prefix.last) return prefix.blank[before];
   return log_add(prefix.blank[before], prefix.label[before]);
@@ -84,10 +79,10 @@ void CtcPrefixStepModel::extend(Prefix& prefix, std::int64_t token) const {
   const bool is_label = token != blank_ && token != end_;
   std::vector<double> label(static_cast<std::size_t>(time)), blank(static_cast<std::size_t>(time));
   LogSum total;
-  double label_before = kNever, blank_before = kNever;
+  double label_before = kImpossible, blank_before = kImpossible;
   for (std::int64_t t = 0; t < time; ++t) {
     const float* x = frame(prefix, t);
-    const double begins = is_label ? reach(prefix, token, t) : kNever;
+    const double begins = is_label ? reach(prefix, token, t) : kImpossible;
     total.add(begins + x[token]);
     const double label_now = log_add(label_before, begins) + x[token];
     const double blank_now = log_add(label_before, blank_before) + x[blank_];
@@ -115,10 +110,10 @@ void CtcPrefixStepModel::predict(const Prefix& prefix, float* log_probs) const {
   }
   constexpr auto kNone = -std::numeric_limits<float>::infinity();
   log_probs[blank_] = kNone;
-  double whole = prefix.last < 0 ? 0.0 : kNever;  // without frames
+  double whole = prefix.last < 0 ? 0.0 : kImpossible;  // without frames
   if (time > 0) whole = log_add(prefix.label.back(), prefix.blank.back());
   log_probs[end_] = static_cast<float>(whole - prefix.log_prob);
-  if (prefix.log_prob > kNever && has_finite_maximum(log_probs, classes)) return;
+  if (prefix.log_prob > kImpossible && has_finite_maximum(log_probs, classes)) return;
   std::fill_n(log_probs, classes, kNone);  // the frames cannot show it: it can only end
   log_probs[end_] = 0;
 }

@@ -1,22 +1,13 @@
 #include "decode/ctc/search.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+
+#include "decode/ctc/log_space.h"
 
 namespace pyseq {
 namespace {
 
-constexpr double kImpossible = -std::numeric_limits<double>::infinity();
 constexpr std::size_t kLeastCollection = 1 << 14;  // prefixes
-
-/// ln(e^a + e^b)
-double log_add(double a, double b) {
-  if (a < b) std::swap(a, b);
-  const double difference = b - a;
-  if (!(difference > -40)) return a;  // less than half a unit of the last place; also where both are -inf
-  return a + std::log1p(std::exp(difference));
-}
 
 const CtcTrail& better(const CtcTrail& a, const CtcTrail& b) {
   return b.log_prob > a.log_prob ? b : a;
